@@ -1,0 +1,1 @@
+//! GitRepository and Kustomization: fetch, render, apply, prune.

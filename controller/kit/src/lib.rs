@@ -1,0 +1,1 @@
+//! What every reconciler needs: watches, leases, backoff, events, processes, redaction.

@@ -1,0 +1,1 @@
+//! SealedSecret to Secret, and the life of the sealing keys.

@@ -1,0 +1,3 @@
+//! The controller: arguments, wiring, HTTP.
+
+fn main() {}
