@@ -1,0 +1,3 @@
+module signet.dev/tests/vectors/make
+
+go 1.26.0
