@@ -1,0 +1,14 @@
+//! The API types that Signet serves, and the one configured YAML reader.
+//!
+//! One module per kind. Each holds the kind's spec and status as the incumbent's Go types have them,
+//! and beside them the names that go with the kind: labels, annotations, finalizers, condition types
+//! and reasons. Nothing here talks to a cluster.
+//!
+//! The types are lenient where one undecodable object would stall the watch of all its siblings: a
+//! list that fails to decode fails whole. What is wrong inside an object is said by the reconciler,
+//! in that object's own condition.
+
+mod lenient;
+
+pub mod duration;
+pub mod sealed_secret;
