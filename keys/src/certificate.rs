@@ -144,7 +144,7 @@ impl Certificate {
             not_after: content.validity().not_after.to_system_time(),
         };
         let name = content.subject().common_name().ok().flatten();
-        let common_name = name.map_or_else(String::new, |name| name.value().to_owned());
+        let common_name = name.map_or_else(String::new, |name| name.value().into_owned());
         Ok(Self {
             der,
             public_key,

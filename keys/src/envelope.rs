@@ -2,7 +2,7 @@
 
 use aes_gcm::aead::consts::U12;
 use aes_gcm::aes::Aes192;
-use aes_gcm::{AeadInOut, Aes128Gcm, Aes256Gcm, AesGcm, KeyInit, Nonce, Tag};
+use aes_gcm::{AeadInOut, Aes128Gcm, Aes256Gcm, AesGcm, KeyInit as _, Nonce, Tag};
 use aws_lc_rs::rsa::OAEP_SHA256_MGF1SHA256;
 use rand::TryRng as _;
 use zeroize::Zeroizing;

@@ -69,7 +69,10 @@ fn the_second_implementation_opens_what_was_sealed_here() {
         let (rsa, message) = item[2..].split_at(rsa_bytes);
         let session_key = independent(&key).decrypt(oaep(&label()), rsa).unwrap();
         let cipher = Aes256Gcm::new_from_slice(&session_key).unwrap();
-        assert_eq!(cipher.decrypt(&Nonce::default(), message).unwrap(), b"value");
+        assert_eq!(
+            cipher.decrypt(&Nonce::default(), message).unwrap(),
+            b"value"
+        );
     }
 }
 
@@ -103,7 +106,12 @@ fn the_hinted_key_is_tried_first_and_then_the_newest() {
     let unhinted = ring.open(&by_old, &label(), None).unwrap();
     assert_eq!(unhinted.key, old_name);
     assert!(unhinted.attempts >= 2);
-    assert_eq!(ring.open(&by_old, &label(), Some(&old_name)).unwrap().attempts, 1);
+    assert_eq!(
+        ring.open(&by_old, &label(), Some(&old_name))
+            .unwrap()
+            .attempts,
+        1
+    );
     let misled = ring.open(&by_new, &label(), Some(&old_name)).unwrap();
     assert_eq!(misled.key, new_name);
 }
@@ -111,8 +119,10 @@ fn the_hinted_key_is_tried_first_and_then_the_newest() {
 #[test]
 fn a_wrong_hint_or_a_removed_key_is_no_obstacle() {
     let (kept, removed) = (pair(), pair());
-    let (item, name) =
-        (seal(kept.public_key(), &label(), b"x").unwrap(), removed.fingerprint());
+    let (item, name) = (
+        seal(kept.public_key(), &label(), b"x").unwrap(),
+        removed.fingerprint(),
+    );
     let mut ring = ring([(kept, 0), (removed, 1)]);
     assert!(ring.remove(&name));
     assert!(!ring.remove(&name));
@@ -130,7 +140,10 @@ fn another_label_does_not_open_and_the_right_scope_is_named() {
     assert_eq!(error, OpenError::NoKeyOpens { attempts: 1 });
     let scope = ring.scope_that_opens(&item, Scope::Strict, "ns", "name");
     assert_eq!(scope, Some(Scope::NamespaceWide));
-    assert_eq!(ring.scope_that_opens(&item, Scope::Strict, "elsewhere", "name"), None);
+    assert_eq!(
+        ring.scope_that_opens(&item, Scope::Strict, "elsewhere", "name"),
+        None
+    );
 }
 
 #[test]
@@ -142,11 +155,17 @@ fn a_malformed_item_is_told_from_one_that_no_key_opens() {
     assert_eq!(open(&encode_base64(&[1, 0, 3])), OpenError::TooShort);
     let mut other_size = vec![2, 0];
     other_size.resize(2 + 512 + 16, 1);
-    assert_eq!(open(&encode_base64(&other_size)), OpenError::NoKeyOfThisSize { bits: 4096 });
+    assert_eq!(
+        open(&encode_base64(&other_size)),
+        OpenError::NoKeyOfThisSize { bits: 4096 }
+    );
     // A number that is not below the modulus costs no RSA operation.
     let mut too_great = vec![1, 0];
     too_great.resize(2 + 256 + 16, 0xff);
-    assert_eq!(open(&encode_base64(&too_great)), OpenError::NoKeyOpens { attempts: 0 });
+    assert_eq!(
+        open(&encode_base64(&too_great)),
+        OpenError::NoKeyOpens { attempts: 0 }
+    );
     assert_eq!(
         Keyring::new().open(&other_size, &label(), None).err(),
         Some(OpenError::NoKeys)
@@ -166,7 +185,11 @@ fn a_number_not_below_the_modulus_proves_another_key() {
 fn a_key_survives_both_of_its_written_forms() {
     let key = PrivateKey::generate(KeySize::Bits2048).unwrap();
     let pkcs1 = key.to_pem();
-    assert!(pkcs1.expose().starts_with(b"-----BEGIN RSA PRIVATE KEY-----\n"));
+    assert!(
+        pkcs1
+            .expose()
+            .starts_with(b"-----BEGIN RSA PRIVATE KEY-----\n")
+    );
     let pkcs8 = independent(&key).to_pkcs8_pem(LineEnding::CRLF).unwrap();
     for text in [pkcs1.expose(), pkcs8.as_bytes()] {
         let read = PrivateKey::from_pem(text).unwrap();
@@ -183,7 +206,10 @@ fn a_certificate_is_read_as_it_was_made() {
     let read = Certificate::from_pem(made.to_pem().as_bytes()).unwrap();
     assert_eq!(read.validity(), validity);
     assert_eq!(read.common_name(), "sealed, \"secrets\"=+#");
-    assert_eq!(read.public_key().fingerprint(), key.public_key().fingerprint());
+    assert_eq!(
+        read.public_key().fingerprint(),
+        key.public_key().fingerprint()
+    );
     assert!(!read.is_expired(validity.not_after));
     assert!(read.is_expired(validity.not_after + Duration::from_secs(1)));
 }
@@ -200,13 +226,15 @@ fn a_certificate_of_another_key_is_refused() {
 
 #[test]
 fn a_fingerprint_is_the_one_that_openssh_prints() {
-    // ssh-keygen -lf over the key in this file.
-    let pem = include_str!("fixtures/fingerprint.pem");
-    let key = PrivateKey::from_pem(pem.as_bytes()).unwrap();
-    let printed = include_str!("fixtures/fingerprint.txt").trim();
-    assert_eq!(key.public_key().fingerprint().to_string(), printed);
-    assert_eq!(printed.parse(), Ok(key.public_key().fingerprint()));
-    assert_eq!(key.public_key().fingerprint().file_stem().len(), 64);
+    // Made by openssl req -x509, and ssh-keygen -lf over its public key.
+    let pem = include_bytes!("fixtures/openssl-certificate.pem");
+    let printed = include_str!("fixtures/openssl-fingerprint.txt").trim();
+    let certificate = Certificate::from_pem(pem).unwrap();
+    let fingerprint = certificate.public_key().fingerprint();
+    assert_eq!(fingerprint.to_string(), printed);
+    assert_eq!(printed.parse(), Ok(fingerprint));
+    assert_eq!(fingerprint.file_stem().len(), 64);
+    assert_eq!(certificate.common_name(), "byo");
 }
 
 proptest! {
