@@ -1,0 +1,64 @@
+# The list of commands. `make` alone prints it.
+#
+# What is built is kept outside the tree, so that a fresh clone does not build it again:
+#   SIGNET_CACHE      where (default: the user's cache directory)
+#   CARGO_TARGET_DIR  where cargo builds (default: in SIGNET_CACHE)
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+export SIGNET_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/signet
+export CARGO_TARGET_DIR ?= $(SIGNET_CACHE)/target
+# A debug build with every dependency's symbols fills the disk for nothing.
+export CARGO_TERM_COLOR ?= auto
+
+CARGO := cargo
+ARGS :=
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: prepare
+prepare: ## build and install what the tests run against (once; kept in the cache)
+	@$(CARGO) build --quiet --package tests --bin prepare
+	@$(CARGO_TARGET_DIR)/debug/prepare
+
+.PHONY: build
+build: ## build both programs for daily work
+	$(CARGO) build --package controller --package kubeseal-cli
+
+.PHONY: release
+release: ## build both programs as they are shipped
+	$(CARGO) build --release --package controller --package kubeseal-cli
+
+.PHONY: demo
+demo: build prepare ## the main job from end to end; ARGS=--once stops everything afterwards
+	@$(CARGO) build --quiet --package tests --bin demo
+	@$(CARGO_TARGET_DIR)/debug/demo $(ARGS)
+
+.PHONY: lint
+lint: ## format and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	@./tests/lint.sh
+
+.PHONY: test
+test: lint build prepare ## everything that a change needs: under 15 minutes when built
+	$(CARGO) test --workspace --locked $(ARGS)
+
+.PHONY: soak
+soak: build prepare ## what takes longer: faults, churn, take-overs, long fuzzing (40 minutes at most)
+	$(CARGO) test --package tests --locked --features soak $(ARGS)
+
+.PHONY: bench
+bench: release build prepare ## measure against the incumbents, in the same run
+	@$(CARGO) build --quiet --release --package tests --bin bench
+	@$(CARGO_TARGET_DIR)/release/bench $(ARGS)
+
+.PHONY: crds
+crds: ## write crds/yaml again from the types
+	$(CARGO) run --quiet --package crds --bin generate-crds -- crds/yaml
+
+.PHONY: deny
+deny: ## licences, sources and banned crates (needs cargo-deny)
+	$(CARGO) deny --locked check bans licenses sources
