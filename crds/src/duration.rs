@@ -11,6 +11,10 @@ use std::time::Duration;
 /// stays far from where adding it to a clock overflows.
 pub const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
+/// The shortest interval that work is repeated at. A smaller one in a manifest would keep a worker busy
+/// with one object; the incumbents accept it and do so.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Nanoseconds of Go's largest duration.
 const GO_LONGEST: u64 = i64::MAX as u64;
 

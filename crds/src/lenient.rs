@@ -80,3 +80,34 @@ where
         .map(|(key, value)| (key, text(value)))
         .collect())
 }
+
+/// Makes a spec decode from nothing. The incumbents' schemas do not require `spec`, and kube's derive
+/// has no default for it; serde asks an absent field's type whether it can do with `None`.
+/// The spec derives serde's traits with `remote = "Self"`.
+macro_rules! optional_spec {
+    ($spec:ident) => {
+        impl<'de> serde::Deserialize<'de> for $spec {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Present($spec);
+                impl<'de> serde::Deserialize<'de> for Present {
+                    fn deserialize<D: serde::Deserializer<'de>>(
+                        deserializer: D,
+                    ) -> Result<Self, D::Error> {
+                        // The inherent function that `remote = "Self"` makes, not the trait's.
+                        <$spec>::deserialize(deserializer).map(Self)
+                    }
+                }
+                let spec = Option::<Present>::deserialize(deserializer)?;
+                Ok(spec.map_or_else(Self::default, |spec| spec.0))
+            }
+        }
+
+        impl serde::Serialize for $spec {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+    };
+}
+
+pub(crate) use optional_spec;

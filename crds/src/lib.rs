@@ -9,6 +9,11 @@
 //! in that object's own condition.
 
 mod lenient;
+mod open_enum;
+mod written;
 
+pub mod cluster_external_secret;
 pub mod duration;
+pub mod external_secret;
 pub mod sealed_secret;
+pub mod secret_store;

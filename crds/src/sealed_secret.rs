@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::lenient;
+pub use crate::written::WrittenSecret;
 
 /// On a SealedSecret or a Secret to be sealed: opens under any name in any namespace.
 /// Only the value `"true"` counts (`types.go`, `SealedSecretClusterWideAnnotation`).
@@ -231,16 +232,6 @@ pub struct Written {
     /// Per sealed item the key that opened it; a census counts these.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub items: BTreeMap<String, WrittenItem>,
-}
-
-/// Which version of which Secret we wrote.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WrittenSecret {
-    /// `metadata.uid` of the Secret.
-    pub uid: String,
-    /// `metadata.resourceVersion` after our write.
-    pub resource_version: String,
 }
 
 /// The key that one item was opened with.
