@@ -1,3 +1,68 @@
-//! The controller: arguments, wiring, HTTP.
+//! The controller: one process, one or more parts.
+//!
+//! This file only sets what a process sets once. Arguments are in [`arguments`], the order in which
+//! things start and end in [`run`], what is served over HTTP in [`serve`].
 
-fn main() {}
+mod arguments;
+mod logging;
+mod part;
+mod run;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use tracing::error;
+
+use crate::arguments::Arguments;
+
+/// glibc's allocator keeps what the first lists needed; this one gives it back.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Work is bounded by the API server and by RSA, not by threads of ours.
+const WORKER_THREADS: usize = 2;
+
+/// Threads for RSA, templates and files.
+const MAX_BLOCKING_THREADS: usize = 8;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.version {
+        print_version();
+        return ExitCode::SUCCESS;
+    }
+    logging::start(&arguments.logging);
+    // A core dump would hold keys; nor may another process of our user read our memory.
+    let _refused_by_old_kernels = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!(%error, "cannot start threads");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run::run(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!(error = %kit::redact::with_sources(&error), "ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The version in the form of the incumbent's.
+pub(crate) fn version() -> String {
+    format!("v{}", env!("CARGO_PKG_VERSION"))
+}
+
+#[expect(clippy::print_stdout, reason = "it is what --version is for")]
+fn print_version() {
+    println!("controller version: {}", version());
+}

@@ -1,0 +1,37 @@
+//! Log lines, as people or machines read them, on standard output.
+
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::arguments::{LogFormat, Logging};
+
+/// kube logs the body of an answer that does not decode, which may be a Secret: errors only.
+const ALWAYS: [&str; 2] = ["kube_client::client=error", "aws_smithy_runtime=warn"];
+
+/// Starts logging. A level that cannot be read is said and `info` taken instead: a typing error in
+/// a Deployment must not stop what opens its Secrets.
+pub(crate) fn start(logging: &Logging) {
+    let wanted = logging.log_level.to_lowercase();
+    let (filter, unreadable) = match EnvFilter::builder().parse(&wanted) {
+        Ok(filter) => (filter, false),
+        Err(_) => (EnvFilter::new("info"), true),
+    };
+    let filter = ALWAYS
+        .iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, EnvFilter::add_directive);
+    let registry = tracing_subscriber::registry().with(filter);
+    match logging.log_format {
+        LogFormat::Text => registry
+            .with(fmt::layer().with_target(false).with_ansi(false))
+            .init(),
+        LogFormat::Json => registry
+            .with(fmt::layer().json().flatten_event(true))
+            .init(),
+    }
+    if unreadable {
+        tracing::warn!(
+            level = logging.log_level,
+            "--log-level cannot be read; info is used"
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! What is served over HTTP: health, the certificate, metrics. Every replica serves, leader or not.
+
+use std::time::Duration;
+
+use axum::{
+    Router, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse, routing::get,
+};
+use kit::{Metrics, Shutdown};
+use tokio::net::TcpListener;
+use tracing::info;
+
+use crate::arguments::ListenAddress;
+
+/// How long an answer may still take after the shutdown was requested.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("listen on {address} (flag {flag})")]
+pub(crate) struct ListenError {
+    address: std::net::SocketAddr,
+    flag: &'static str,
+    #[source]
+    source: std::io::Error,
+}
+
+/// Whether the process can do what callers of its Service ask for.
+pub(crate) trait Readiness: Clone + Send + Sync + 'static {
+    /// What is missing, or `None` when ready.
+    fn missing(&self) -> Option<String>;
+}
+
+/// Health and the routes of the parts.
+pub(crate) fn public(readiness: impl Readiness, parts: Router) -> Router {
+    let ready = move || {
+        let readiness = readiness.clone();
+        async move {
+            match readiness.missing() {
+                None => (StatusCode::OK, "ok\n".to_owned()),
+                Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, format!("{missing}\n")),
+            }
+        }
+    };
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .merge(parts)
+}
+
+/// The metrics of all parts.
+pub(crate) fn metrics(metrics: Metrics) -> Router {
+    let render =
+        async move || ([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], metrics.render()).into_response();
+    Router::new().route("/metrics", get(render))
+}
+
+/// Serves in the background until the shutdown; what is being answered then is finished.
+///
+/// # Errors
+/// [`ListenError`] when the address is taken or not ours.
+pub(crate) async fn listen(
+    address: ListenAddress,
+    flag: &'static str,
+    routes: Router,
+    shutdown: Shutdown,
+) -> Result<(), ListenError> {
+    let failed = |source| ListenError {
+        address: address.0,
+        flag,
+        source,
+    };
+    let listener = TcpListener::bind(address.0).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    info!(address = %bound, flag, "listens");
+    tokio::spawn(async move {
+        let ended = shutdown.clone();
+        let server = axum::serve(listener, routes)
+            .with_graceful_shutdown(async move { ended.requested().await });
+        let patience = async move {
+            shutdown.requested().await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            _ended = server.into_future() => {}
+            () = patience => {}
+        }
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[derive(Clone)]
+    struct Fixed(Option<&'static str>);
+
+    impl Readiness for Fixed {
+        fn missing(&self) -> Option<String> {
+            self.0.map(str::to_owned)
+        }
+    }
+
+    async fn status(routes: Router, path: &str) -> StatusCode {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        routes.oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn health_does_not_wait_for_readiness() {
+        let waiting = public(Fixed(Some("no key yet")), Router::new());
+        assert_eq!(status(waiting.clone(), "/healthz").await, StatusCode::OK);
+        assert_eq!(
+            status(waiting, "/readyz").await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        let ready = public(Fixed(None), Router::new());
+        assert_eq!(status(ready, "/readyz").await, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn metrics_are_not_served_beside_the_certificate() {
+        let public = public(Fixed(None), Router::new());
+        assert_eq!(status(public, "/metrics").await, StatusCode::NOT_FOUND);
+        assert_eq!(
+            status(metrics(Metrics::new()), "/metrics").await,
+            StatusCode::OK
+        );
+    }
+}
