@@ -30,21 +30,9 @@ pub const READY: &str = "Ready";
     derive = "Default",
     doc = "One ExternalSecret in many namespaces.",
     label("external-secrets.io/component", "controller"),
-    printcolumn(
-        name = "Store",
-        type_ = "string",
-        json_path = ".spec.externalSecretSpec.secretStoreRef.name"
-    ),
-    printcolumn(
-        name = "Refresh Interval",
-        type_ = "string",
-        json_path = ".spec.refreshTime"
-    ),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
-    )
+    printcolumn = r#"{"name":"Store","type":"string","jsonPath":".spec.externalSecretSpec.secretStoreRef.name"}"#,
+    printcolumn = r#"{"name":"Refresh Interval","type":"string","jsonPath":".spec.refreshTime"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#
 )]
 #[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct ClusterExternalSecretSpec {

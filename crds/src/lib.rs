@@ -15,5 +15,8 @@ mod written;
 pub mod cluster_external_secret;
 pub mod duration;
 pub mod external_secret;
+pub mod flux;
+pub mod git_repository;
+pub mod kustomization;
 pub mod sealed_secret;
 pub mod secret_store;

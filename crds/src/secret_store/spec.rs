@@ -27,26 +27,10 @@ use crate::lenient::{self, optional_spec};
     derive = "Default",
     doc = "A secret store for the ExternalSecrets of one namespace.",
     label("external-secrets.io/component", "controller"),
-    printcolumn(
-        name = "AGE",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
-    printcolumn(
-        name = "Status",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
-    ),
-    printcolumn(
-        name = "Capabilities",
-        type_ = "string",
-        json_path = ".status.capabilities"
-    ),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
-    )
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name":"Capabilities","type":"string","jsonPath":".status.capabilities"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#
 )]
 #[serde(rename_all = "camelCase", default, remote = "Self")]
 pub struct SecretStoreSpec {
@@ -128,26 +112,10 @@ mod cluster {
         derive = "Default",
         doc = "A secret store for the ExternalSecrets of every namespace.",
         label("external-secrets.io/component", "controller"),
-        printcolumn(
-            name = "AGE",
-            type_ = "date",
-            json_path = ".metadata.creationTimestamp"
-        ),
-        printcolumn(
-            name = "Status",
-            type_ = "string",
-            json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
-        ),
-        printcolumn(
-            name = "Capabilities",
-            type_ = "string",
-            json_path = ".status.capabilities"
-        ),
-        printcolumn(
-            name = "Ready",
-            type_ = "string",
-            json_path = r#".status.conditions[?(@.type=="Ready")].status"#
-        )
+        printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+        printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+        printcolumn = r#"{"name":"Capabilities","type":"string","jsonPath":".status.capabilities"}"#,
+        printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#
     )]
     #[serde(transparent, remote = "Self")]
     pub struct ClusterSecretStoreSpec(pub SecretStoreSpec);
