@@ -129,8 +129,11 @@ struct Runner<R: Reconcile> {
     measured: Measured,
 }
 
-/// What the controller's stream tells besides successes.
-type Broken<F> = ControllerError<Ended<F>, kube::runtime::watcher::Error>;
+/// What the controller's stream tells.
+type Told<R> = Result<
+    (ObjectRef<<R as Reconcile>::Kind>, Action),
+    ControllerError<Ended<<R as Reconcile>::Failure>, kube::runtime::watcher::Error>,
+>;
 
 /// What ended one reconcile badly.
 #[derive(Debug, thiserror::Error)]
@@ -227,7 +230,7 @@ impl<R: Reconcile> Runner<R> {
     }
 
     /// Looks at what the controller's stream says: objects that are gone, watches that broke.
-    fn saw(&self, result: Result<(ObjectRef<R::Kind>, Action), Broken<R::Failure>>) {
+    fn saw(&self, result: Told<R>) {
         match result {
             Ok(_) | Err(ControllerError::ReconcilerFailed(..)) => {}
             Err(ControllerError::ObjectNotFound(gone)) => {
