@@ -1,0 +1,414 @@
+//! How a directory is rendered, and rendering the plain ones.
+
+use std::collections::HashMap;
+
+use crds::kustomization::KustomizationSpec;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    kustomize::{Build, Kustomize, KustomizeError},
+    manifest::{Manifest, ManifestError},
+    references::{self, Files, kustomization_file},
+    scan::{self, Resource},
+};
+use crate::{
+    hex,
+    tree::{InvalidPath, Snapshot, Source, TreeError, TreePath},
+};
+
+/// Why there are no objects.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// Two objects of the same name.
+    #[error("{subject} is in {first} and again in {second}")]
+    Twice {
+        /// `Kind/namespace/name`
+        subject: String,
+        /// Where it is first.
+        first: String,
+        /// Where it is again.
+        second: String,
+    },
+    /// kustomize failed.
+    #[error(transparent)]
+    Kustomize(#[from] KustomizeError),
+    /// A document is no object.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// `signet-kustomize` is not installed.
+    #[error(
+        "{0} needs kustomize, and the program signet-kustomize was not found (flag --kustomize)"
+    )]
+    NoKustomize(String),
+    /// There is no such directory in this revision.
+    #[error("kustomization path not found: the revision has no directory {0}")]
+    NoPath(String),
+    /// The path cannot be one.
+    #[error(transparent)]
+    Path(#[from] InvalidPath),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// A file is not YAML.
+    #[error("{origin}: {message}")]
+    Yaml {
+        /// The file and the place in it.
+        origin: String,
+        /// What is wrong there.
+        message: String,
+    },
+}
+
+/// What will be rendered, read and ready: its key tells whether it is the same as last time.
+pub struct Rendering {
+    directory: TreePath,
+    files: Files,
+    way: Way,
+    key: String,
+}
+
+enum Way {
+    /// Each file is YAML with objects.
+    Plain,
+    Kustomize {
+        overlay: Value,
+    },
+}
+
+/// Finds out how the path of a Kustomization is rendered, and reads the files for it.
+///
+/// # Errors
+/// [`RenderError`], when the path is not there or a file cannot be read.
+pub async fn plan(
+    tree: &Snapshot,
+    source: &impl Source,
+    spec: &KustomizationSpec,
+) -> Result<Rendering, RenderError> {
+    let directory = TreePath::of_user(&spec.path)?;
+    if !tree.is_directory(&directory) {
+        return Err(RenderError::NoPath(directory.to_string()));
+    }
+    let has_file = kustomization_file(tree, &directory).is_some();
+    let resources = if has_file {
+        Vec::new()
+    } else {
+        scan::resources(tree, &directory)
+    };
+    let all_files = resources
+        .iter()
+        .all(|resource| matches!(resource, Resource::File(_)));
+    if !has_file && all_files && !transforms(spec) {
+        let paths = resources.into_iter().map(|resource| match resource {
+            Resource::File(path) | Resource::Directory(path) => path,
+        });
+        let files = references::read(tree, source, paths).await?;
+        return Ok(Rendering::new(directory, files, Way::Plain, spec));
+    }
+    let relative = |path: &TreePath| format!("./{}", &path.as_str()[directory.prefix().len()..]);
+    let resources: Vec<String> = resources
+        .iter()
+        .map(|resource| match resource {
+            Resource::File(path) | Resource::Directory(path) => relative(path),
+        })
+        .collect();
+    let more: Vec<String> = resources.iter().chain(&spec.components).cloned().collect();
+    let files = references::follow(tree, source, &directory, &more).await?;
+    let overlay = overlay(spec, &resources);
+    Ok(Rendering::new(
+        directory,
+        files,
+        Way::Kustomize { overlay },
+        spec,
+    ))
+}
+
+/// Whether the Kustomization asks for what only kustomize does. Common metadata and substitution come after it.
+fn transforms(spec: &KustomizationSpec) -> bool {
+    !(spec.target_namespace.is_empty()
+        && spec.name_prefix.is_empty()
+        && spec.name_suffix.is_empty()
+        && spec.patches.is_empty()
+        && spec.images.is_empty()
+        && spec.components.is_empty()
+        && spec.build_metadata.is_empty())
+}
+
+/// As `kustomize/overlay.go` reads it.
+fn overlay(spec: &KustomizationSpec, resources: &[String]) -> Value {
+    json!({
+        "resources": resources,
+        "targetNamespace": spec.target_namespace,
+        "namePrefix": spec.name_prefix,
+        "nameSuffix": spec.name_suffix,
+        "patches": spec.patches,
+        "images": spec.images,
+        "components": spec.components,
+        "ignoreMissingComponents": spec.ignore_missing_components,
+        "buildMetadata": spec.build_metadata,
+    })
+}
+
+impl Rendering {
+    fn new(directory: TreePath, files: Files, way: Way, spec: &KustomizationSpec) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(RENDERER.as_bytes());
+        let part = |hash: &mut Sha256, bytes: &[u8]| {
+            hash.update(bytes.len().to_be_bytes());
+            hash.update(bytes);
+        };
+        // What only says when and for how long does not change what is rendered.
+        let mut spec = spec.clone();
+        (spec.interval, spec.retry_interval, spec.timeout) = (String::new(), None, None);
+        part(&mut hash, &serde_json::to_vec(&spec).unwrap_or_default());
+        for (path, content) in &files {
+            part(&mut hash, path.as_str().as_bytes());
+            part(&mut hash, content);
+        }
+        let key = hex::lower(&hash.finalize()[..16]);
+        Self {
+            directory,
+            files,
+            way,
+            key,
+        }
+    }
+
+    /// Equal for two renderings that have the same outcome, before what is substituted.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Renders. Objects come in no particular order, and no two have the same name. The second value says whether the
+    /// key covers everything that was read.
+    ///
+    /// # Errors
+    /// [`RenderError`] names file and place.
+    pub async fn run(
+        self,
+        tree: &Snapshot,
+        source: &impl Source,
+        kustomize: Option<&Kustomize>,
+    ) -> Result<(Vec<Manifest>, bool), RenderError> {
+        let Self {
+            directory,
+            files,
+            way,
+            ..
+        } = self;
+        let (manifests, exact) = match way {
+            Way::Plain => (plain(files)?, true),
+            Way::Kustomize { overlay } => {
+                let kustomize =
+                    kustomize.ok_or_else(|| RenderError::NoKustomize(directory.to_string()))?;
+                let build = Build {
+                    directory: &directory,
+                    overlay,
+                };
+                let (documents, asked_for) = kustomize.build(&build, tree, source, files).await?;
+                (built(&documents, &directory)?, asked_for.is_empty())
+            }
+        };
+        refuse_twins(&manifests)?;
+        Ok((manifests, exact))
+    }
+}
+
+/// The objects of plain files.
+fn plain(files: Files) -> Result<Vec<Manifest>, RenderError> {
+    let mut manifests = Vec::new();
+    for (path, content) in files {
+        let text = String::from_utf8(content).map_err(|_| TreeError::NotText(path.to_string()))?;
+        manifests.extend(objects_in(&text, path.as_str())?);
+    }
+    Ok(manifests)
+}
+
+/// The objects that kustomize built, which are one to a document.
+fn built(documents: &[String], directory: &TreePath) -> Result<Vec<Manifest>, RenderError> {
+    let origin = format!("the build of {directory}");
+    let mut manifests = Vec::new();
+    for document in documents {
+        manifests.extend(objects_in(document, &origin)?);
+    }
+    Ok(manifests)
+}
+
+pub(super) fn objects_in(text: &str, origin: &str) -> Result<Vec<Manifest>, RenderError> {
+    let documents = crds::yaml::documents(text).map_err(|error| RenderError::Yaml {
+        origin: format!("{origin}:{}:{}", error.line, error.column),
+        message: error.message,
+    })?;
+    let mut manifests = Vec::new();
+    for document in documents {
+        let origin = format!("{origin}:{}", document.line);
+        manifests.extend(Manifest::from_document(document.value, &origin)?);
+    }
+    Ok(manifests)
+}
+
+/// kustomize refuses two resources of one id (resmap `Append`); so do we for plain files.
+fn refuse_twins(manifests: &[Manifest]) -> Result<(), RenderError> {
+    let mut seen: HashMap<_, &str> = HashMap::new();
+    for manifest in manifests {
+        if let Some(first) = seen.insert(manifest.id(), manifest.origin()) {
+            return Err(RenderError::Twice {
+                subject: manifest.id().subject(),
+                first: first.to_owned(),
+                second: manifest.origin().to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Raised when the same files may give other objects.
+const RENDERER: &str = "signet 1, kustomize api v0.21.1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::tests::snapshot;
+
+    fn spec(path: &str) -> KustomizationSpec {
+        KustomizationSpec {
+            path: path.into(),
+            ..KustomizationSpec::default()
+        }
+    }
+
+    async fn render(
+        files: &[(&str, &str)],
+        spec: &KustomizationSpec,
+    ) -> Result<Vec<String>, String> {
+        let (tree, source) = snapshot(files).await;
+        let rendering = plan(&tree, &source, spec)
+            .await
+            .map_err(|error| error.to_string())?;
+        let (manifests, _) = rendering
+            .run(&tree, &source, None)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(manifests
+            .iter()
+            .map(|manifest| manifest.id().subject())
+            .collect())
+    }
+
+    const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\n";
+
+    #[tokio::test]
+    async fn a_plain_directory_is_rendered_by_us() {
+        let files = [
+            ("apps/a.yaml", MAP),
+            (
+                "apps/deep/b.yml",
+                "---\n---\nkind: Namespace\napiVersion: v1\nmetadata: {name: shop}\n---\n",
+            ),
+            ("apps/README.md", "no yaml: [at all"),
+        ];
+        assert_eq!(
+            render(&files, &spec("./apps")).await.unwrap(),
+            ["ConfigMap/shop/a", "Namespace/shop"]
+        );
+        assert!(
+            render(&[("x/README.md", "")], &spec("x"))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[tokio::test]
+    async fn what_needs_kustomize_says_so_without_it() {
+        let with_file = [
+            ("apps/a.yaml", MAP),
+            ("apps/kustomization.yaml", "resources: [a.yaml]"),
+        ];
+        let below = [
+            ("apps/a.yaml", MAP),
+            ("apps/web/kustomization.yaml", "resources: []"),
+        ];
+        let plain = [("apps/a.yaml", MAP)];
+        let prefixed = KustomizationSpec {
+            name_prefix: "x-".into(),
+            ..spec("apps")
+        };
+        for (files, spec) in [
+            (&with_file[..], spec("apps")),
+            (&below[..], spec("apps")),
+            (&plain[..], prefixed),
+        ] {
+            let error = render(files, &spec).await.unwrap_err();
+            assert!(error.contains("signet-kustomize was not found"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn errors_name_file_and_place() {
+        for (files, expected) in [
+            (
+                &[("b/x.yaml", MAP)][..],
+                "kustomization path not found: the revision has no directory apps",
+            ),
+            (
+                &[("apps/a.yaml", MAP), ("apps/b.yaml", MAP)][..],
+                "ConfigMap/shop/a is in apps/a.yaml:1 and again in apps/b.yaml:1",
+            ),
+            (
+                &[("apps/a.yaml", "kind: X\n")][..],
+                "apps/a.yaml:1: not a Kubernetes object: apiVersion is missing or not a string",
+            ),
+        ] {
+            assert_eq!(render(files, &spec("apps")).await.unwrap_err(), expected);
+        }
+        let broken = [("apps/a.yaml", "apiVersion: v1\nkind: [\n")];
+        let error = render(&broken, &spec("apps")).await.unwrap_err();
+        assert!(error.starts_with("apps/a.yaml:"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_key_changes_with_what_is_rendered_and_nothing_else() {
+        let key = async |files: &[(&str, &str)], spec: &KustomizationSpec| {
+            let (tree, source) = snapshot(files).await;
+            plan(&tree, &source, spec)
+                .await
+                .ok()
+                .unwrap()
+                .key()
+                .to_owned()
+        };
+        let first = key(
+            &[("apps/a.yaml", MAP), ("other/b.yaml", "1")],
+            &spec("apps"),
+        )
+        .await;
+        let elsewhere = key(
+            &[("apps/a.yaml", MAP), ("other/b.yaml", "2")],
+            &spec("apps"),
+        )
+        .await;
+        let slower = KustomizationSpec {
+            interval: "9m".into(),
+            ..spec("apps")
+        };
+        let pruned = KustomizationSpec {
+            prune: true,
+            ..spec("apps")
+        };
+        assert_eq!(first, elsewhere);
+        assert_eq!(first, key(&[("apps/a.yaml", MAP)], &slower).await);
+        assert_ne!(first, key(&[("apps/a.yaml", MAP)], &pruned).await);
+        assert_ne!(first, key(&[("apps/b.yaml", MAP)], &spec("apps")).await);
+        assert_ne!(
+            first,
+            key(
+                &[("apps/a.yaml", &format!("{MAP}data: {{}}\n"))],
+                &spec("apps")
+            )
+            .await
+        );
+    }
+}
