@@ -1,0 +1,161 @@
+//! The controller, reached through the API server.
+
+use std::time::Duration;
+
+use document::{CONFIG_MAP_NAME, KEYS_FILE, PublishedKeys, certificate_file};
+use http::{Method, Request, StatusCode};
+use kube::client::Body;
+use serde_json::Value;
+
+use crate::arguments::Settings;
+use crate::error::Failure;
+use crate::kubeconfig;
+use crate::web::{self, Answer};
+
+/// The API server, and where in it the controller is.
+pub(crate) struct Controller<'a> {
+    client: kube::Client,
+    timeout: Duration,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Controller<'a> {
+    pub(crate) async fn connect(settings: &'a Settings) -> Result<Self, Failure> {
+        let config = kubeconfig::client_config(&settings.connection, &settings.environment).await?;
+        let client =
+            kube::Client::try_from(config).map_err(|error| Failure::work(web::chain(&error)))?;
+        Ok(Self {
+            client,
+            timeout: timeout(&settings.connection.request_timeout)?,
+            namespace: &settings.controller_namespace,
+            name: &settings.controller_name,
+        })
+    }
+
+    /// The certificate in PEM: from the running controller through the service proxy (`openCertCluster`
+    /// in `pkg/kubeseal/kubeseal.go`), else from the published ConfigMap, for clusters whose API server
+    /// cannot reach pods.
+    pub(crate) async fn certificate(&self) -> Result<Vec<u8>, Failure> {
+        let through_service = match self.certificate_through_service().await {
+            Ok(pem) => return Ok(pem),
+            Err(failure) => failure,
+        };
+        match self.published_certificate().await {
+            Ok(pem) => Ok(pem.into_bytes()),
+            Err(cause) => Err(Failure::Work(format!(
+                "{through_service}\nThe published certificate was tried too: \
+                 ConfigMap {}/{CONFIG_MAP_NAME}: {cause}",
+                self.namespace
+            ))),
+        }
+    }
+
+    async fn certificate_through_service(&self) -> Result<Vec<u8>, Failure> {
+        let path = self.proxy_path("/v1/cert.pem").await?;
+        let answer = self
+            .exchange(Method::GET, &path, Vec::new())
+            .await
+            .map_err(|cause| Failure::Work(format!("cannot fetch certificate: {cause}")))?;
+        Ok(answer.body)
+    }
+
+    async fn published_certificate(&self) -> Result<String, String> {
+        let path = format!(
+            "/api/v1/namespaces/{}/configmaps/{CONFIG_MAP_NAME}",
+            self.namespace
+        );
+        let map = self.object(&path).await?;
+        let entry = |name: &str| map.pointer("/data")?.get(name)?.as_str();
+        let keys = entry(KEYS_FILE).ok_or_else(|| format!("it has no {KEYS_FILE}"))?;
+        let keys = PublishedKeys::parse(keys)
+            .map_err(|error| format!("its {KEYS_FILE} cannot be read: {error}"))?;
+        let current = keys.current().ok_or("it names no current key")?;
+        let fingerprint = current
+            .fingerprint
+            .parse()
+            .map_err(|_| "its current key has no name")?;
+        let file = certificate_file(&fingerprint);
+        entry(&file)
+            .map(str::to_owned)
+            .ok_or_else(|| format!("it has no {file}"))
+    }
+
+    /// The proxy's path to the controller. The port's name is part of it and may be empty.
+    async fn proxy_path(&self, suffix: &str) -> Result<String, Failure> {
+        let (namespace, name) = (self.namespace, self.name);
+        let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
+        let service = self.object(&path).await.map_err(|cause| {
+            Failure::Work(format!(
+                "cannot get sealed secret service: {cause}.\nPlease, use the flag \
+                 --controller-name and --controller-namespace to set up the name and namespace \
+                 of the sealed secrets controller"
+            ))
+        })?;
+        let port = service
+            .pointer("/spec/ports/0")
+            .ok_or_else(|| Failure::Work(format!("the service {namespace}/{name} has no port")))?;
+        let port = port.get("name").and_then(Value::as_str).unwrap_or_default();
+        Ok(format!(
+            "/api/v1/namespaces/{namespace}/services/http:{name}:{port}/proxy{suffix}"
+        ))
+    }
+
+    async fn object(&self, path: &str) -> Result<Value, String> {
+        let answer = self.exchange(Method::GET, path, Vec::new()).await?;
+        serde_json::from_slice(&answer.body).map_err(|_| "the answer is no JSON".to_owned())
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Answer, String> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(
+                http::header::ACCEPT,
+                "application/json, application/x-pem-file, */*",
+            )
+            .body(Body::from(body))
+            .map_err(|error| error.to_string())?;
+        let answer = web::send(&self.client, request, self.timeout).await?;
+        match answer.status {
+            status if status.is_success() => Ok(answer),
+            status => Err(refusal(status, &answer.body)),
+        }
+    }
+}
+
+/// What the API server says in its Status object, or the bare status.
+fn refusal(status: StatusCode, body: &[u8]) -> String {
+    let said: Option<Value> = serde_json::from_slice(body).ok();
+    let message = said
+        .as_ref()
+        .and_then(|said| said.get("message"))
+        .and_then(Value::as_str);
+    match message {
+        Some(message) if !message.is_empty() => message.to_owned(),
+        _ => format!("the server answered {status}"),
+    }
+}
+
+/// client-go's `ParseTimeout`: a bare number is seconds, and zero means none. Where the user sets none,
+/// ours ends a request that nobody answers.
+fn timeout(text: &str) -> Result<Duration, Failure> {
+    let parsed = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => text
+            .parse::<kube::core::Duration>()
+            .ok()
+            .map(Into::into)
+            .ok_or_else(|| {
+                Failure::work(
+                    "Invalid timeout value. Timeout must be a single integer in seconds, or an \
+                 integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)",
+                )
+            })?,
+    };
+    Ok(if parsed.is_zero() {
+        web::DEFAULT_TIMEOUT
+    } else {
+        parsed
+    })
+}
