@@ -71,6 +71,18 @@ impl Invocation {
         self
     }
 
+    /// Passes on those variables of our own environment whose names start with one of the prefixes.
+    #[must_use]
+    pub fn envs_starting_with(mut self, prefixes: &[&str]) -> Self {
+        for (name, value) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if prefixes.iter().any(|prefix| text.starts_with(prefix)) {
+                self.command.env(name, value);
+            }
+        }
+        self
+    }
+
     /// Sets the working directory.
     #[must_use]
     pub fn directory(mut self, directory: &Path) -> Self {

@@ -31,9 +31,12 @@ mod git_server;
 mod invocation;
 mod kubeconfig;
 mod moto;
+pub mod objects;
 pub mod own_network;
 pub mod preparation;
 mod process;
+mod real_kubeseal;
+pub mod rights;
 mod scratch;
 mod upstream;
 
@@ -50,4 +53,5 @@ pub use invocation::{Invocation, Outcome};
 pub use kubeconfig::Kubeconfig;
 pub use moto::{Call, Moto, REGION};
 pub use process::{Process, ProcessBuilder};
+pub use real_kubeseal::RealKubeseal;
 pub use scratch::Scratch;

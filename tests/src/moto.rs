@@ -22,7 +22,8 @@ use crate::{Failure, Observation, Process, ProcessBuilder, eventually};
 /// An AWS endpoint of a test's own. The moto behind it is one for the whole process: give secrets
 /// names that are the test's own too.
 pub struct Moto {
-    front: Server,
+    front: Option<Server>,
+    port: u16,
     state: Arc<Front>,
 }
 
@@ -57,16 +58,39 @@ impl Moto {
             faults: Faults::default(),
             calls: Mutex::default(),
         });
-        let router = Router::new()
-            .fallback(handle)
-            .with_state(Arc::clone(&state));
-        let front = Server::start(router).await?;
-        Ok(Self { front, state })
+        let front = Server::start(router(&state)).await?;
+        let port = front.port();
+        Ok(Self {
+            front: Some(front),
+            port,
+            state,
+        })
     }
 
     /// The endpoint to give to the controller.
     pub fn url(&self) -> String {
-        self.front.url()
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Cuts all connections and listens no more, as when AWS cannot be reached.
+    pub fn stop(&mut self) {
+        self.front = None;
+    }
+
+    /// Listens again after [`Moto::stop`], at the same port.
+    ///
+    /// # Errors
+    /// If somebody else took the port meanwhile.
+    pub async fn resume(&mut self) -> Result<(), Failure> {
+        let state = Arc::new(Front {
+            // The client of the old one died with its server.
+            upstream: self.state.upstream.again(),
+            faults: self.state.faults.clone(),
+            calls: Mutex::new(self.calls()),
+        });
+        self.front = Some(Server::start_at(self.port, router(&state)).await?);
+        self.state = state;
+        Ok(())
     }
 
     /// Faults by operation, such as `GetSecretValue`.
@@ -162,6 +186,10 @@ impl Moto {
 
 /// The region of the secrets that the harness makes.
 pub const REGION: &str = "eu-west-1";
+
+fn router(state: &Arc<Front>) -> Router {
+    Router::new().fallback(handle).with_state(Arc::clone(state))
+}
 
 async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();

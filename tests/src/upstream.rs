@@ -49,10 +49,6 @@ impl Server {
     pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
 }
 
 impl Drop for Server {
