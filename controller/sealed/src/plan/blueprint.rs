@@ -1,0 +1,136 @@
+//! What a Secret is to look like.
+
+use std::collections::BTreeMap;
+
+use crds::sealed_secret::{
+    SEALED_WITH, SKIP_SET_OWNER_REFERENCES, SealedSecret, SecretTemplate, WrittenItem,
+};
+use k8s_openapi::api::core::v1::Secret;
+use keys::SecretBytes;
+
+use super::{Examined, Format, Rules};
+use crate::{problem::Problem, template::Templates};
+
+/// The opened items of a SealedSecret.
+#[derive(Default)]
+pub(crate) struct Values {
+    /// By item name.
+    pub(crate) plaintexts: BTreeMap<String, SecretBytes>,
+    /// Which key opened which ciphertext.
+    pub(crate) items: BTreeMap<String, WrittenItem>,
+}
+
+/// The Secret as the SealedSecret asks for it.
+#[derive(Default)]
+pub(crate) struct Blueprint {
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
+    pub(crate) finalizers: Vec<String>,
+    pub(crate) type_: Option<String>,
+    pub(crate) immutable: Option<bool>,
+    /// Whether the Secret is to be deleted with the SealedSecret.
+    pub(crate) owned: bool,
+    pub(crate) data: BTreeMap<String, SecretBytes>,
+}
+
+impl Blueprint {
+    /// All but the data.
+    pub(crate) fn of_template(template: &SecretTemplate) -> Self {
+        let metadata = &template.metadata;
+        let mut annotations = metadata.annotations.clone();
+        // The incumbent's rotate moves the record of a SealedSecret in here. It speaks of
+        // ciphertexts, and a Secret has none.
+        annotations.remove(SEALED_WITH);
+        Self {
+            labels: metadata.labels.clone(),
+            annotations,
+            finalizers: metadata.finalizers.clone(),
+            type_: template.type_.clone().filter(|type_| !type_.is_empty()),
+            immutable: template.immutable,
+            owned: is_owned(template),
+            data: BTreeMap::new(),
+        }
+    }
+
+    /// The whole of it.
+    ///
+    /// A decrypted item wins over a template of the same name, and a template that is `null` leaves
+    /// the item out, as in the incumbent from v0.37 and v0.40 on.
+    pub(crate) fn new(
+        sealed: &SealedSecret,
+        examined: &Examined,
+        mut plaintexts: BTreeMap<String, SecretBytes>,
+        rules: &Rules,
+        templates: Option<&dyn Templates>,
+    ) -> Result<Self, Problem> {
+        let template = &sealed.spec.template;
+        if examined.format == Format::Whole {
+            let whole = plaintexts.pop_first().map(|(_, whole)| whole);
+            let blueprint =
+                Self::of_whole(whole.as_ref().map_or(&[], SecretBytes::expose), template)?;
+            rules.allow(&examined.place, &blueprint)?;
+            return Ok(blueprint);
+        }
+        let rendered = rendered(template, &plaintexts, templates)?;
+        plaintexts.retain(|name, _| !matches!(template.data.get(name), Some(None)));
+        for (name, value) in rendered {
+            plaintexts.entry(name).or_insert(value);
+        }
+        Ok(Self {
+            data: plaintexts,
+            ..Self::of_template(template)
+        })
+    }
+
+    /// The deprecated format: the Secret stands in JSON inside the one sealed piece.
+    fn of_whole(json: &[u8], template: &SecretTemplate) -> Result<Self, Problem> {
+        // The error of the decoder quotes the value that did not fit, so it goes no further.
+        let secret: Secret = serde_json::from_slice(json).map_err(|_| Problem::NotASecret)?;
+        let data = secret.data.unwrap_or_default();
+        let text = secret.string_data.unwrap_or_default();
+        let data = data
+            .into_iter()
+            .map(|(name, value)| (name, SecretBytes::new(value.0)));
+        let text = text
+            .into_iter()
+            .map(|(name, value)| (name, value.into_bytes().into()));
+        Ok(Self {
+            labels: secret.metadata.labels.unwrap_or_default(),
+            annotations: secret.metadata.annotations.unwrap_or_default(),
+            finalizers: secret.metadata.finalizers.unwrap_or_default(),
+            type_: secret.type_.filter(|type_| !type_.is_empty()),
+            immutable: secret.immutable,
+            owned: is_owned(template),
+            data: data.chain(text).collect(),
+        })
+    }
+}
+
+fn is_owned(template: &SecretTemplate) -> bool {
+    let skip = template.metadata.annotations.get(SKIP_SET_OWNER_REFERENCES);
+    skip.is_none_or(|value| value != "true")
+}
+
+fn rendered(
+    template: &SecretTemplate,
+    plaintexts: &BTreeMap<String, SecretBytes>,
+    templates: Option<&dyn Templates>,
+) -> Result<BTreeMap<String, SecretBytes>, Problem> {
+    let texts: BTreeMap<&str, &str> = template
+        .data
+        .iter()
+        .filter_map(|(name, text)| Some((name.as_str(), text.as_deref()?)))
+        .collect();
+    match (texts.first_key_value(), templates) {
+        (None, _) => Ok(BTreeMap::new()),
+        (Some((first, _)), None) => Err(Problem::TemplatesUnsupported((*first).to_owned())),
+        (Some(_), Some(templates)) => {
+            templates
+                .render(&texts, plaintexts)
+                .map_err(|error| Problem::Template {
+                    key: error.key,
+                    message: error.message,
+                })
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! One SealedSecret from its change to its Secret: watch, gather, plan, carry out, report.
+//!
+//! # Expected flow
+//! 1. Ask whether anything is due; mostly nothing is, and nothing is asked of the API server.
+//! 2. Read the SealedSecret, and the Secret if there is one.
+//! 3. Judge both without a key, then open what is not known yet.
+//! 4. Write the Secret if it differs, then the status if it says something new.
+//!
+//! # Guarantees
+//! - If any item does not open, nothing is written, and what was written before stays.
+//! - A Secret of somebody else is not touched.
+//! - A crash after any of the writes ends in the same state at the next start.
+//!
+//! # Assumptions
+//! What was missing wakes us: a key, the Secret, the SealedSecret. Only failures of the API server
+//! are tried again by time.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crds::sealed_secret::{REASON_UNSEALED, SealedSecret, Written, WrittenSecret};
+use jiff::Timestamp;
+use kit::{
+    events::Recorder,
+    reconcile::{Next, Reconcile, Retry},
+    target::WriteError,
+};
+use kube::Client;
+use tracing::{info, warn};
+
+use crate::{
+    carry_out::{self, Carried, Reported},
+    gather::{self, Sources},
+    keyring::{KeySet, Keys},
+    memory::{Inputs, Known, Memory, Outcome},
+    metrics::Measures,
+    open::Opener,
+    place::Place,
+    plan::{self, Blueprint, Due, Rules, due, inputs_digest},
+    problem::{Failed, Problem},
+    status::{self, Observation, UNSEALED},
+    template::Templates,
+    watch::{Look, SecretIndex, Watched, scope_of},
+};
+
+/// How often one reconcile starts over because somebody else was faster.
+const ATTEMPTS: usize = 4;
+
+/// When to look again while the watch has not told yet what we have already seen.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Brings SealedSecrets and Secrets together.
+pub(crate) struct Unsealer {
+    pub(crate) client: Client,
+    pub(crate) keys: Keys,
+    pub(crate) opener: Opener,
+    pub(crate) rules: Rules,
+    pub(crate) templates: Option<Arc<dyn Templates>>,
+    pub(crate) secrets: Arc<SecretIndex>,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) measures: Measures,
+    pub(crate) recorder: Recorder,
+    pub(crate) habits: Habits,
+}
+
+/// Settings that change how an outcome is dealt with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Habits {
+    /// `--update-status`.
+    pub(crate) update_status: bool,
+    /// `--max-unseal-retries`, where it is set.
+    pub(crate) most_retries: Option<u32>,
+}
+
+impl Reconcile for Unsealer {
+    type Kind = Watched;
+    type Failure = Failed;
+
+    async fn reconcile(&self, watched: Arc<Watched>) -> Result<Next, Failed> {
+        let place = Place::of(watched.as_ref());
+        let keys = self.keys.now();
+        if !keys.is_loaded() {
+            // Without keys every item would be said not to open.
+            return Ok(Next::After(SOON));
+        }
+        let (known, look) = (self.memory.recall(&place), self.secrets.look(&place));
+        match due(&watched, known.as_ref(), &look, keys.version) {
+            Due::Nothing => {
+                self.adopt(&place, &watched, known);
+                self.measures.observe(&watched, true);
+                Ok(Next::WaitForChange)
+            }
+            Due::Later(wait) => Ok(Next::After(wait)),
+            Due::StillFailing(problem) => {
+                self.measures.observe(&watched, false);
+                Err(Failed {
+                    problem,
+                    retry: Retry::WaitForChange,
+                })
+            }
+            Due::Attempt => self.attempts(&watched, &place, &keys).await,
+        }
+    }
+}
+
+/// The end of one attempt.
+enum Attempted {
+    Done,
+    /// The SealedSecret is gone, or on its way.
+    Gone,
+    /// What we knew was out of date.
+    Again,
+    /// The watch has yet to tell what we saw.
+    Soon,
+}
+
+/// What an attempt found, to be reported.
+struct Found {
+    written: Written,
+    marks: BTreeMap<String, u64>,
+    wrote: bool,
+}
+
+impl Unsealer {
+    /// Takes over what the status remembers from before this process started.
+    fn adopt(&self, place: &Place, watched: &Watched, known: Option<Known>) {
+        if known.is_some() {
+            return;
+        }
+        let known = Known {
+            inputs: plan::inputs_of(watched),
+            written: watched.status.written.clone().unwrap_or_default(),
+            marks: BTreeMap::new(),
+            outcome: Outcome::Synced,
+        };
+        self.memory.remember(place, known);
+    }
+
+    async fn attempts(
+        &self,
+        watched: &Watched,
+        place: &Place,
+        keys: &Arc<KeySet>,
+    ) -> Result<Next, Failed> {
+        self.measures.attempted();
+        for _ in 0..ATTEMPTS {
+            match self.attempt(watched, place, keys).await? {
+                Attempted::Done | Attempted::Gone => return Ok(Next::WaitForChange),
+                Attempted::Soon => return Ok(Next::After(SOON)),
+                Attempted::Again => {}
+            }
+        }
+        self.measures
+            .failed(crate::problem::Counted::Update, &place.namespace);
+        Err(Failed {
+            problem: WriteError::Conflict.into(),
+            retry: Retry::Backoff,
+        })
+    }
+
+    async fn attempt(
+        &self,
+        watched: &Watched,
+        place: &Place,
+        keys: &Arc<KeySet>,
+    ) -> Result<Attempted, Failed> {
+        let sealed = match gather::sealed_secret(&self.client, place).await {
+            Ok(Some(sealed)) => sealed,
+            Ok(None) => return Ok(Attempted::Gone),
+            Err(problem) => return Err(self.unread(place, problem)),
+        };
+        if sealed.metadata.deletion_timestamp.is_some() {
+            return Ok(Attempted::Gone);
+        }
+        let look = self.secrets.look(place);
+        let known = self
+            .memory
+            .recall(place)
+            .filter(|known| known.inputs == inputs_of(&sealed));
+        let result = self
+            .unseal(&sealed, place, &look, known.as_ref(), keys)
+            .await;
+        match result {
+            Ok(Unsealed::Found(found)) => self.succeeded(watched, sealed, known, found).await,
+            Ok(Unsealed::Again) => Ok(Attempted::Again),
+            Ok(Unsealed::Soon) => Ok(Attempted::Soon),
+            Err(problem) => {
+                let tried = Tried {
+                    keys: keys.version,
+                    look,
+                };
+                self.failed(watched, sealed, known, problem, tried).await
+            }
+        }
+    }
+
+    /// Everything but the report.
+    async fn unseal(
+        &self,
+        sealed: &SealedSecret,
+        place: &Place,
+        look: &Look,
+        known: Option<&Known>,
+        keys: &Arc<KeySet>,
+    ) -> Result<Unsealed, Problem> {
+        let mut examined = plan::examine(sealed, &self.rules)?;
+        let live = gather::live_secret(&self.client, place, look).await?;
+        if live.is_none() && matches!(look, Look::Present(_)) {
+            return Ok(Unsealed::Soon);
+        }
+        let in_status = sealed
+            .status
+            .as_ref()
+            .and_then(|status| status.written.as_ref());
+        let written = known.map(|known| &known.written).or(in_status);
+        let ownership = live
+            .as_ref()
+            .map(|live| plan::ownership(live, sealed, written))
+            .transpose()?;
+        let sources = Sources {
+            sealed,
+            live: live.as_ref(),
+            known,
+            memory: &self.memory,
+            keys,
+            opener: &self.opener,
+        };
+        let values = gather::values(&sources, &mut examined).await?;
+        let items = values.items;
+        let templates = self.templates.as_deref();
+        let blueprint =
+            Blueprint::new(sealed, &examined, values.plaintexts, &self.rules, templates)?;
+        let plan = plan::decide(sealed, &blueprint, live.as_ref().zip(ownership))?;
+        let carried = carry_out::secret(&self.client, plan, live.as_ref(), &self.secrets).await?;
+        let (secret, wrote) = match carried {
+            Carried::Wrote(secret) => (secret, true),
+            Carried::Kept(secret) => (secret, false),
+            Carried::OutOfDate => return Ok(Unsealed::Again),
+        };
+        let written = Written {
+            secret: Some(WrittenSecret {
+                uid: secret.uid,
+                resource_version: secret.resource_version,
+            }),
+            inputs: Some(inputs_of(sealed).digest),
+            items,
+        };
+        let marks = gather::marks(&self.memory, &blueprint.data);
+        Ok(Unsealed::Found(Found {
+            written,
+            marks,
+            wrote,
+        }))
+    }
+
+    async fn succeeded(
+        &self,
+        watched: &Watched,
+        sealed: SealedSecret,
+        known: Option<Known>,
+        found: Found,
+    ) -> Result<Attempted, Failed> {
+        let place = Place::of(&sealed);
+        let was_synced = known.is_some_and(|known| matches!(known.outcome, Outcome::Synced));
+        // Remembered before the status is written: should that fail, nothing is opened again.
+        let remembered = Known {
+            inputs: inputs_of(&sealed),
+            written: found.written.clone(),
+            marks: found.marks,
+            outcome: Outcome::Unknown,
+        };
+        self.memory.remember(&place, remembered.clone());
+        let observation = Observation {
+            generation: sealed.metadata.generation.unwrap_or_default(),
+            problem: None,
+            written: Some(found.written),
+        };
+        let news = self.report(sealed, observation).await?;
+        self.memory.remember(
+            &place,
+            Known {
+                outcome: Outcome::Synced,
+                ..remembered
+            },
+        );
+        self.measures.observe(watched, true);
+        if found.wrote || (news && !was_synced) {
+            info!(secret = %place, wrote = found.wrote, "unsealed");
+            self.recorder.normal(watched, REASON_UNSEALED, UNSEALED);
+        }
+        Ok(Attempted::Done)
+    }
+
+    async fn failed(
+        &self,
+        watched: &Watched,
+        sealed: SealedSecret,
+        known: Option<Known>,
+        problem: Problem,
+        tried: Tried,
+    ) -> Result<Attempted, Failed> {
+        let place = Place::of(&sealed);
+        self.measures.failed(problem.counted_as(), &place.namespace);
+        self.measures.observe(watched, false);
+        if is_ending(&problem) {
+            return Ok(Attempted::Gone);
+        }
+        let (told, attempts) = match known.as_ref().map(|known| &known.outcome) {
+            Some(Outcome::Failed {
+                problem: before,
+                attempts,
+                ..
+            }) => (*before == problem, attempts.saturating_add(1)),
+            _ => (false, 1),
+        };
+        let outcome = Outcome::Failed {
+            problem: problem.clone(),
+            attempts,
+            keys: tried.keys,
+            secret: tried.look.version().map(str::to_owned),
+        };
+        let remembered = known.unwrap_or_else(|| Known {
+            written: sealed
+                .status
+                .as_ref()
+                .and_then(|status| status.written.clone())
+                .unwrap_or_default(),
+            ..Known::default()
+        });
+        let inputs = inputs_of(&sealed);
+        self.memory.remember(
+            &place,
+            Known {
+                inputs,
+                outcome,
+                ..remembered
+            },
+        );
+        let generation = sealed.metadata.generation.unwrap_or_default();
+        let observation = Observation {
+            generation,
+            problem: Some(&problem),
+            written: None,
+        };
+        let news = self.report(sealed, observation).await?;
+        if news && !told {
+            self.recorder
+                .warning(watched, problem.event_reason(), &problem.event_message());
+        }
+        let retry = self.retry(&problem, attempts, &tried.look);
+        Err(Failed { problem, retry })
+    }
+
+    fn retry(&self, problem: &Problem, attempts: u32, look: &Look) -> Retry {
+        let is_blind = problem.waits_for_the_secret() && matches!(look, Look::Unknown);
+        if problem.is_settled() && !is_blind {
+            return Retry::WaitForChange;
+        }
+        match self.habits.most_retries {
+            Some(most) if attempts > most => Retry::WaitForChange,
+            _ => Retry::Backoff,
+        }
+    }
+
+    fn unread(&self, place: &Place, problem: Problem) -> Failed {
+        self.measures.failed(problem.counted_as(), &place.namespace);
+        Failed {
+            problem,
+            retry: Retry::Backoff,
+        }
+    }
+
+    /// Writes the status if it says something new, and returns whether it does.
+    async fn report(
+        &self,
+        sealed: SealedSecret,
+        observation: Observation<'_>,
+    ) -> Result<bool, Failed> {
+        let (place, inputs) = (Place::of(&sealed), inputs_of(&sealed));
+        let observation = Observation {
+            written: observation.written.filter(|_| !self.memory.is_pruned()),
+            ..observation
+        };
+        let mut reporting = sealed;
+        for _ in 0..ATTEMPTS {
+            let present = reporting.status.take().unwrap_or_default();
+            let Some(next) = status::next(&present, &observation, Timestamp::now()) else {
+                return Ok(false);
+            };
+            let is_news = !status::tells_the_same(&present, &next);
+            if !self.habits.update_status {
+                return Ok(is_news);
+            }
+            reporting.status = Some(next);
+            match carry_out::status(&self.client, &reporting).await {
+                Ok(Reported::Whole) => return Ok(is_news),
+                Ok(Reported::Pruned) => {
+                    self.say_pruned();
+                    return Ok(is_news);
+                }
+                Ok(Reported::Overtaken) => {}
+                Err(problem) => return Err(self.unread(&place, problem)),
+            }
+            // A label was set meanwhile, say. What was found is still true if nothing else changed.
+            match gather::sealed_secret(&self.client, &place).await {
+                Ok(Some(now)) if inputs_of(&now) == inputs => reporting = now,
+                Ok(_) => return Ok(false),
+                Err(problem) => return Err(self.unread(&place, problem)),
+            }
+        }
+        Err(self.unread(
+            &place,
+            Problem::Status("it was changed at every attempt".to_owned()),
+        ))
+    }
+
+    fn say_pruned(&self) {
+        if self.memory.set_pruned() {
+            warn!(
+                "the installed CRD drops status.written: everything works, but every start opens every \
+                 SealedSecret again; our CRD keeps it"
+            );
+        }
+    }
+}
+
+/// What came of one SealedSecret.
+enum Unsealed {
+    Found(Found),
+    Again,
+    Soon,
+}
+
+/// What a failed attempt was made with.
+struct Tried {
+    keys: u64,
+    look: Look,
+}
+
+fn inputs_of(sealed: &SealedSecret) -> Inputs {
+    let uid = sealed.metadata.uid.clone().unwrap_or_default();
+    Inputs {
+        generation: sealed.metadata.generation.unwrap_or_default(),
+        digest: inputs_digest(&uid, scope_of(&sealed.metadata)),
+        uid,
+    }
+}
+
+/// A namespace that is being deleted takes no new Secret, and soon has no SealedSecret any more.
+fn is_ending(problem: &Problem) -> bool {
+    match problem {
+        Problem::Write(WriteError::Forbidden(message)) => message.contains("is being terminated"),
+        Problem::Write(WriteError::Gone(_)) => true,
+        _ => false,
+    }
+}

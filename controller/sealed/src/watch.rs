@@ -1,0 +1,14 @@
+//! What wakes a reconcile: SealedSecrets, the Secrets of their names, and the keys.
+//!
+//! Nothing that is watched here carries a ciphertext or a value. A SealedSecret is kept as its
+//! metadata and status, a Secret as a few words about it; bodies are fetched when there is work.
+
+mod merged;
+mod secrets;
+mod watched;
+
+pub(crate) use merged::sealed_secrets;
+#[cfg(test)]
+pub(crate) use secrets::Sighting;
+pub(crate) use secrets::{Look, News, SecretIndex, watch_secrets};
+pub(crate) use watched::{Watched, scope_of};
