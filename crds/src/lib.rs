@@ -20,3 +20,4 @@ pub mod git_repository;
 pub mod kustomization;
 pub mod sealed_secret;
 pub mod secret_store;
+pub mod yaml;
