@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
-use super::read::MAX_DOCUMENTS;
+use super::compose::MAX_DOCUMENTS;
 use super::{Document, Duplicates, Error, float};
 
 /// The documents of a text that is JSON throughout; `None` if it is not, and YAML has to be tried.

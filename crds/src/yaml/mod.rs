@@ -11,12 +11,15 @@
 //! decodes into types by YAML 1.2's rules, has no legacy octal by default, drops the types of keys, and
 //! cannot tell where a document begins.
 
+mod compose;
+mod entries;
 mod error;
 mod float;
 mod json;
 mod key_order;
 mod read;
 mod scalar;
+mod style;
 mod text;
 mod write;
 
