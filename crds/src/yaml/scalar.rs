@@ -39,7 +39,7 @@ impl Meaning {
             _ => {}
         }
         match text.as_bytes().first() {
-            Some(b'.') => decimal(text).map_or(Self::Text, Self::Float),
+            Some(b'.') => of_fraction(text).map_or(Self::Text, Self::Float),
             Some(b'0'..=b'9' | b'+' | b'-') => Self::of_number(text),
             _ => Self::Text,
         }
@@ -67,6 +67,25 @@ impl Meaning {
             Self::Float(float) => return float::number(float),
             Self::Timestamp | Self::Text => Value::String(text.to_owned()),
         })
+    }
+}
+
+/// A number that begins with its point goes to `strconv.ParseFloat` as it stands, which takes an underscore
+/// only between two digits.
+fn of_fraction(text: &str) -> Option<f64> {
+    let bytes = text.as_bytes();
+    let between_digits = |at: usize| {
+        let neighbours = [at.checked_sub(1), at.checked_add(1)];
+        neighbours.iter().all(|at| {
+            at.and_then(|at| bytes.get(at))
+                .is_some_and(u8::is_ascii_digit)
+        })
+    };
+    let good = text.match_indices('_').all(|(at, _)| between_digits(at));
+    if good {
+        decimal(&text.replace('_', ""))
+    } else {
+        None
     }
 }
 

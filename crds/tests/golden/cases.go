@@ -17,7 +17,7 @@ func handwritten() []input {
 		{"null forms without the wrong tag", "a:\nb: ~\nc: null\nd: Null\ne: NULL\nf: nULL\ng: ''\nh: \"null\"\ni: !!null ''\n"},
 		{"octal of YAML 1.1 and of YAML 1.2", "[0644, 0o10, 0O10, 00, 0, 089, 0_7, -010, +010, 08, 09.5, 0o8]"},
 		{"hexadecimal and binary", "[0x1F, 0X1f, -0x1F, +0x10, 0x, 0xg, 0b101, -0b11, 0B1, 0b, 0b2, 0x1_F]"},
-		{"underscores", "[1_000, 1__0, _1, 1_, 1_000.5, 0_, +_1, 1_e3]"},
+		{"underscores", "[1_000, 1__0, _1, 1_, 1_000.5, 0_, +_1, 1_e3, .1_2, ._1, .1_, .1__2, .1_e1]"},
 		{"exponents", "[1e3, 1E3, 1e+3, 1e-3, 1.e3, .5e1, 1e, e1, 1e400, -1e400, 1e21, 12e03, 1e3.5]"},
 		{"floats", "[1.0, 1.5, -1.5, +1.5, .5, -.5, +.5, 5., ., .., -., 1.2.3, 0.1, 1.0e0, 100000000000000000000.0, 1e15, 123456.789]"},
 		{"infinity", "a: .inf"},
