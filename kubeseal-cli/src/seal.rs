@@ -31,7 +31,7 @@ pub(crate) fn seal(
             line: document.line,
             single,
         };
-        let job = job(settings, &namespace, document, format);
+        let job = job(settings, &namespace, document, &text, format);
         jobs.push(job.map_err(|failure| place.mark(failure))?);
     }
     carry_out(jobs, settings, certificate, format)
@@ -92,6 +92,7 @@ fn job(
     settings: &Settings,
     namespace: &Namespace<'_>,
     document: Document,
+    text: &str,
     format: Format,
 ) -> Result<Job, Failure> {
     match document.kind() {
@@ -104,9 +105,9 @@ fn job(
                 "warning: document {} is sealed already and is passed on as it is",
                 document.index
             ));
-            Ok(Job::PassOn(unchanged(&document, format)))
+            Ok(Job::PassOn(unchanged(text, &document, format)))
         }
-        DocumentKind::Other => Ok(Job::PassOn(unchanged(&document, format))),
+        DocumentKind::Other => Ok(Job::PassOn(unchanged(text, &document, format))),
     }
 }
 
@@ -141,27 +142,24 @@ fn prepare(
 }
 
 /// A document that is none of our business. In its own format it keeps every byte.
-fn unchanged(document: &Document, format: Format) -> String {
-    let is_json = document.text.trim_start().starts_with('{');
-    if document.text.is_empty() || is_json != (format == Format::Json) {
+fn unchanged(text: &str, document: &Document, format: Format) -> String {
+    let Some(text) = document.range.clone().and_then(|range| text.get(range)) else {
         return format.write(&document.value);
-    }
-    let end = if document.text.ends_with('\n') {
-        ""
-    } else {
-        "\n"
     };
+    let is_json = text.trim_start().starts_with('{');
+    let end = if text.ends_with('\n') { "" } else { "\n" };
     match format {
-        Format::Json => format!("{}{end}", document.text),
-        Format::Yaml if document.text.starts_with("%") => format!("{}{end}", document.text),
-        Format::Yaml => {
-            let head = if document.text.starts_with(['\n', '\r', ' ']) {
+        Format::Json if is_json => format!("{text}{end}"),
+        Format::Yaml if text.starts_with('%') => format!("{text}{end}"),
+        Format::Yaml if !is_json => {
+            let head = if text.starts_with(['\n', '\r', ' ']) {
                 "---"
             } else {
                 "---\n"
             };
-            format!("{head}{}{end}", document.text)
+            format!("{head}{text}{end}")
         }
+        _ => format.write(&document.value),
     }
 }
 

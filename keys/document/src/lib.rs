@@ -4,6 +4,7 @@
 //! Text in, text out. The crate reads no file and has no clock; who calls it brings the certificate
 //! and the input and carries the output away.
 
+mod edit;
 mod go_json;
 mod metadata;
 mod output;
@@ -13,6 +14,7 @@ mod sealing;
 mod secret;
 mod stream;
 
+pub use edit::{EditError, Identity, SealedFile};
 pub use metadata::scope_in;
 pub use output::{Format, UnsupportedFormat, write_json, write_yaml};
 pub use published::{

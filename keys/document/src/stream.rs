@@ -24,8 +24,8 @@ pub struct Document {
     pub index: usize,
     /// The line of the input that it begins in, from 1.
     pub line: usize,
-    /// The document's text, without the `---` line.
-    pub text: String,
+    /// The document's bytes in the input, without its `---` line. `None` for the item of a list.
+    pub range: Option<Range<usize>>,
     /// What the text says.
     pub value: Value,
 }
@@ -63,7 +63,12 @@ pub fn read(text: &str) -> Result<Vec<Document>, StreamError> {
     for range in split(text) {
         let line = 1 + line_ends(&text[..range.start]);
         let start = documents.len();
-        read_chunk(&text[range], line, &mut documents)?;
+        let chunk = Chunk {
+            text: &text[range.clone()],
+            start: range.start,
+            line,
+        };
+        chunk.read(&mut documents)?;
         flatten_lists(&mut documents, start);
     }
     Ok(documents)
@@ -144,59 +149,65 @@ fn line_ends(text: &str) -> usize {
     text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
-fn read_chunk(text: &str, line: usize, into: &mut Vec<Document>) -> Result<(), StreamError> {
-    if text.trim_start().starts_with('{') {
-        match read_json(text, line, into) {
-            Ok(()) => return Ok(()),
-            // A YAML flow mapping begins like JSON; but what began as JSON has to go on as JSON.
-            Err(error) if into.last().is_some_and(|last| last.line >= line) => return Err(error),
-            Err(_) => {}
+/// What stands between two marker lines.
+struct Chunk<'a> {
+    text: &'a str,
+    start: usize,
+    line: usize,
+}
+
+impl Chunk<'_> {
+    fn read(&self, into: &mut Vec<Document>) -> Result<(), StreamError> {
+        if self.text.trim_start().starts_with('{') {
+            let before = into.len();
+            match self.read_json(into) {
+                Ok(()) => return Ok(()),
+                // A YAML flow mapping begins like JSON; but what began as JSON has to go on as JSON.
+                Err(error) if into.len() > before => return Err(error),
+                Err(_) => {}
+            }
         }
-    }
-    let index = into.len() + 1;
-    let wrong = |error: crds::yaml::Error| StreamError {
-        index,
-        line: line + error.line.saturating_sub(1),
-        column: error.column,
-        message: error.message,
-    };
-    for document in crds::yaml::documents(text).map_err(wrong)? {
-        if !document.value.is_null() {
-            let index = into.len() + 1;
+        let documents = crds::yaml::documents(self.text).map_err(|error| StreamError {
+            index: into.len() + 1,
+            line: self.line + error.line.saturating_sub(1),
+            column: error.column,
+            message: error.message,
+        })?;
+        for document in documents {
             into.push(Document {
-                index,
-                line,
-                text: text.to_owned(),
+                index: into.len() + 1,
+                line: self.line + document.line.saturating_sub(1),
+                range: Some(self.start..self.start + self.text.len()),
                 value: document.value,
             });
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Any number of JSON values, one after the other.
-fn read_json(text: &str, line: usize, into: &mut Vec<Document>) -> Result<(), StreamError> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let mut start = 0;
-    while let Some(value) = values.next() {
-        let index = into.len() + 1;
-        let value = value.map_err(|error| StreamError {
-            index,
-            line: line + error.line().saturating_sub(1),
-            column: error.column(),
-            message: json_fault(&error).to_owned(),
-        })?;
-        let end = values.byte_offset();
-        let line = line + line_ends(&text[..start]);
-        into.push(Document {
-            index,
-            line,
-            text: text[start..end].trim().to_owned(),
-            value,
-        });
-        start = end;
+    /// Any number of JSON values, one after the other.
+    fn read_json(&self, into: &mut Vec<Document>) -> Result<(), StreamError> {
+        let mut values = serde_json::Deserializer::from_str(self.text).into_iter::<Value>();
+        let mut start = 0;
+        while let Some(value) = values.next() {
+            let value = value.map_err(|error| StreamError {
+                index: into.len() + 1,
+                line: self.line + error.line().saturating_sub(1),
+                column: error.column(),
+                message: json_fault(&error).to_owned(),
+            })?;
+            let end = values.byte_offset();
+            let spaces = self.text[start..].len() - self.text[start..].trim_start().len();
+            start += spaces;
+            into.push(Document {
+                index: into.len() + 1,
+                line: self.line + line_ends(&self.text[..start]),
+                range: Some(self.start + start..self.start + end),
+                value,
+            });
+            start = end;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// serde_json quotes no input for syntax errors, but says so nowhere; this says as much as is needed.
@@ -247,7 +258,7 @@ fn flatten(mut list: Document, into: &mut Vec<Document>) {
         into.push(Document {
             index,
             line: list.line,
-            text: String::new(),
+            range: None,
             value,
         });
     }
@@ -283,11 +294,14 @@ mod tests {
             seen,
             [
                 (1, 1, DocumentKind::Secret),
-                (2, 1, DocumentKind::Other),
-                (3, 3, DocumentKind::Secret)
+                (2, 2, DocumentKind::Other),
+                (3, 4, DocumentKind::Secret)
             ]
         );
-        assert_eq!(documents[1].text, "{\"kind\": \"ConfigMap\"}");
+        assert_eq!(
+            &text[documents[1].range.clone().unwrap()],
+            "{\"kind\": \"ConfigMap\"}"
+        );
     }
 
     #[test]
