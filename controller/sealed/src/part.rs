@@ -120,9 +120,13 @@ impl Part {
 
     /// What this part serves over HTTP, on every replica.
     pub fn routes(&self) -> Router {
-        http::routes(Served {
-            keys: self.keys.clone(),
-        })
+        http::routes(Served::new(
+            self.keys.clone(),
+            self.opener.clone(),
+            rules(&self.settings, &self.context.namespace),
+            self.measures.clone(),
+            self.settings.rate_limit,
+        ))
     }
 
     /// Does the work of the leader until the shutdown.

@@ -84,26 +84,35 @@ impl Blueprint {
 
     /// The deprecated format: the Secret stands in JSON inside the one sealed piece.
     fn of_whole(json: &[u8], template: &SecretTemplate) -> Result<Self, Problem> {
-        // The error of the decoder quotes the value that did not fit, so it goes no further.
-        let secret: Secret = serde_json::from_slice(json).map_err(|_| Problem::NotASecret)?;
-        let data = secret.data.unwrap_or_default();
-        let text = secret.string_data.unwrap_or_default();
-        let data = data
-            .into_iter()
-            .map(|(name, value)| (name, SecretBytes::new(value.0)));
-        let text = text
-            .into_iter()
-            .map(|(name, value)| (name, value.into_bytes().into()));
+        let mut secret = secret_in(json)?;
         Ok(Self {
+            data: take_data(&mut secret),
             labels: secret.metadata.labels.unwrap_or_default(),
             annotations: secret.metadata.annotations.unwrap_or_default(),
             finalizers: secret.metadata.finalizers.unwrap_or_default(),
             type_: secret.type_.filter(|type_| !type_.is_empty()),
             immutable: secret.immutable,
             owned: is_owned(template),
-            data: data.chain(text).collect(),
         })
     }
+
+    /// The values in the one piece of the deprecated format.
+    pub(crate) fn data_of_whole(json: &[u8]) -> Result<BTreeMap<String, SecretBytes>, Problem> {
+        Ok(take_data(&mut secret_in(json)?))
+    }
+}
+
+/// The error of the decoder quotes the value that did not fit, so it goes no further.
+fn secret_in(json: &[u8]) -> Result<Secret, Problem> {
+    serde_json::from_slice(json).map_err(|_| Problem::NotASecret)
+}
+
+fn take_data(secret: &mut Secret) -> BTreeMap<String, SecretBytes> {
+    let data = secret.data.take().unwrap_or_default().into_iter();
+    let text = secret.string_data.take().unwrap_or_default().into_iter();
+    data.map(|(name, value)| (name, SecretBytes::new(value.0)))
+        .chain(text.map(|(name, value)| (name, value.into_bytes().into())))
+        .collect()
 }
 
 fn is_owned(template: &SecretTemplate) -> bool {
