@@ -108,7 +108,8 @@ async fn lead(
     context: &Context,
 ) -> Result<(), RunError> {
     let resigned = Shutdown::new();
-    let campaign = lease::campaign(context, LEASE, &identity(), resigned.clone());
+    let me = identity();
+    let campaign = lease::campaign(context, LEASE, &me, resigned.clone());
     let Ok(leadership) = campaign.await else {
         return Ok(());
     };
