@@ -29,7 +29,6 @@ pub const READY: &str = "Ready";
     derive = "PartialEq",
     derive = "Default",
     doc = "One ExternalSecret in many namespaces.",
-    label("external-secrets.io/component", "controller"),
     printcolumn = r#"{"name":"Store","type":"string","jsonPath":".spec.externalSecretSpec.secretStoreRef.name"}"#,
     printcolumn = r#"{"name":"Refresh Interval","type":"string","jsonPath":".spec.refreshTime"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#

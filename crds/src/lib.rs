@@ -13,6 +13,7 @@ mod open_enum;
 mod written;
 
 pub mod cluster_external_secret;
+pub mod definitions;
 pub mod duration;
 pub mod external_secret;
 pub mod flux;
@@ -21,3 +22,5 @@ pub mod kustomization;
 pub mod sealed_secret;
 pub mod secret_store;
 pub mod yaml;
+
+pub use definitions::all;

@@ -67,7 +67,7 @@ pub const REASON_UPDATE_FAILED: &str = "ErrUpdateFailed";
     printcolumn = r#"{"name":"Synced","type":"string","jsonPath":".status.conditions[0].status"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct SealedSecretSpec {
     /// What the Secret looks like apart from the sealed items.
     #[serde(default, deserialize_with = "lenient::null_as_default")]
@@ -80,6 +80,8 @@ pub struct SealedSecretSpec {
     #[serde(default, deserialize_with = "lenient::strings_or_empty")]
     pub encrypted_data: BTreeMap<String, String>,
 }
+
+lenient::optional_spec!(SealedSecretSpec);
 
 /// The Secret to be made, without its sealed items.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]

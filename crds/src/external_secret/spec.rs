@@ -30,7 +30,6 @@ pub const DEFAULT_REFRESH_INTERVAL: Duration = Duration::from_secs(60 * 60);
     derive = "PartialEq",
     derive = "Default",
     doc = "A Secret kept in step with a secret store.",
-    label("external-secrets.io/component", "controller"),
     selectable = ".spec.secretStoreRef.name",
     selectable = ".spec.secretStoreRef.kind",
     selectable = ".spec.target.name",
