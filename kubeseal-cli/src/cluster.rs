@@ -22,7 +22,10 @@ pub(crate) struct Controller<'a> {
 
 impl<'a> Controller<'a> {
     pub(crate) async fn connect(settings: &'a Settings) -> Result<Self, Failure> {
-        let config = kubeconfig::client_config(&settings.connection, &settings.environment).await?;
+        let mut config =
+            kubeconfig::client_config(&settings.connection, &settings.environment).await?;
+        // Where the controller cannot be reached there is another way, so it is not waited for.
+        config.default_retry = false;
         let client =
             kube::Client::try_from(config).map_err(|error| Failure::work(web::chain(&error)))?;
         Ok(Self {
@@ -56,8 +59,26 @@ impl<'a> Controller<'a> {
         let answer = self
             .exchange(Method::GET, &path, Vec::new())
             .await
-            .map_err(|cause| Failure::Work(format!("cannot fetch certificate: {cause}")))?;
+            .map_err(|refusal| Failure::Work(format!("cannot fetch certificate: {refusal}")))?;
         Ok(answer.body)
+    }
+
+    /// Sends an object to the controller. Where it is throttled, it is sent again when the controller
+    /// says so, as client-go does.
+    pub(crate) async fn post(&self, path: &str, object: &Value) -> Result<Vec<u8>, Refusal> {
+        let body = object.to_string().into_bytes();
+        for _ in 1..MAX_ATTEMPTS {
+            match self.exchange(Method::POST, path, body.clone()).await {
+                Err(Refusal {
+                    retry_after: Some(pause),
+                    ..
+                }) => tokio::time::sleep(pause).await,
+                other => return other.map(|answer| answer.body),
+            }
+        }
+        self.exchange(Method::POST, path, body)
+            .await
+            .map(|answer| answer.body)
     }
 
     async fn published_certificate(&self) -> Result<String, String> {
@@ -82,7 +103,7 @@ impl<'a> Controller<'a> {
     }
 
     /// The proxy's path to the controller. The port's name is part of it and may be empty.
-    async fn proxy_path(&self, suffix: &str) -> Result<String, Failure> {
+    pub(crate) async fn proxy_path(&self, suffix: &str) -> Result<String, Failure> {
         let (namespace, name) = (self.namespace, self.name);
         let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
         let service = self.object(&path).await.map_err(|cause| {
@@ -102,11 +123,12 @@ impl<'a> Controller<'a> {
     }
 
     async fn object(&self, path: &str) -> Result<Value, String> {
-        let answer = self.exchange(Method::GET, path, Vec::new()).await?;
+        let answer = self.exchange(Method::GET, path, Vec::new()).await;
+        let answer = answer.map_err(|refusal| refusal.text)?;
         serde_json::from_slice(&answer.body).map_err(|_| "the answer is no JSON".to_owned())
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Answer, String> {
+    async fn exchange(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Answer, Refusal> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -115,17 +137,62 @@ impl<'a> Controller<'a> {
                 "application/json, application/x-pem-file, */*",
             )
             .body(Body::from(body))
-            .map_err(|error| error.to_string())?;
-        let answer = web::send(&self.client, request, self.timeout).await?;
-        match answer.status {
-            status if status.is_success() => Ok(answer),
-            status => Err(refusal(status, &answer.body)),
+            .map_err(|error| Refusal::unsent(error.to_string()))?;
+        let answer = web::send(&self.client, request, self.timeout)
+            .await
+            .map_err(Refusal::unsent)?;
+        if answer.status.is_success() {
+            Ok(answer)
+        } else {
+            Err(Refusal::of(&answer))
         }
     }
 }
 
+/// client-go asks at most ten times more.
+const MAX_ATTEMPTS: usize = 11;
+/// Longer than a rate limiter of ours or the incumbent's ever asks for.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// A request that was not answered as hoped.
+pub(crate) struct Refusal {
+    pub(crate) text: String,
+    pub(crate) status: Option<StatusCode>,
+    retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    fn unsent(text: String) -> Self {
+        Self {
+            text,
+            status: None,
+            retry_after: None,
+        }
+    }
+
+    fn of(answer: &Answer) -> Self {
+        let may_retry =
+            answer.status == StatusCode::TOO_MANY_REQUESTS || answer.status.is_server_error();
+        let pause = answer
+            .retry_after
+            .filter(|_| may_retry)
+            .map(Duration::from_secs);
+        Self {
+            text: said(answer.status, &answer.body),
+            status: Some(answer.status),
+            retry_after: pause.map(|pause| pause.min(MAX_PAUSE)),
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
 /// What the API server says in its Status object, or the bare status.
-fn refusal(status: StatusCode, body: &[u8]) -> String {
+fn said(status: StatusCode, body: &[u8]) -> String {
     let said: Option<Value> = serde_json::from_slice(body).ok();
     let message = said
         .as_ref()

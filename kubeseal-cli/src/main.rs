@@ -10,10 +10,14 @@ mod error;
 mod files;
 mod flags;
 mod kubeconfig;
+mod merge;
 mod namespace;
+mod raw;
+mod recover;
 mod run;
 mod seal;
 mod terminal;
+mod validate;
 mod web;
 
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use keys::SecretBytes;
 use crate::arguments::{self, Environment, Request, Settings};
 use crate::error::Failure;
 use crate::files::{self, Audience};
-use crate::{certificate, seal, terminal};
+use crate::{certificate, merge, raw, recover, seal, terminal, validate};
 
 /// Does what the command line asks for.
 pub(crate) fn run(
@@ -32,13 +32,41 @@ fn work(settings: &Settings) -> Result<(), Failure> {
     if !settings.from_file.is_empty() && !settings.raw {
         return Err(Failure::work("--from-file requires --raw"));
     }
+    let format = output_format(settings)?;
+    if settings.recovery_unseal {
+        let secrets = recover::unseal(settings, &input(settings)?, format)?;
+        return deliver(settings, secrets.expose(), Audience::Owner);
+    }
+    if !settings.recovery_private_keys.is_empty() && io::stderr().is_terminal() {
+        terminal::remark(
+            "warning: ignoring --recovery-private-key because unseal command not chosen with \
+             --recovery-unseal",
+        );
+    }
+    if settings.validate {
+        return validate::validate(settings, &input(settings)?);
+    }
+    if settings.re_encrypt {
+        return validate::re_encrypt(settings, &input(settings)?, format);
+    }
     if settings.fetch_certificate {
         let pem = certificate::fetch(settings)?;
         return deliver(settings, &pem, Audience::Public);
     }
-    let format = output_format(settings)?;
+    seal_something(settings, format)
+}
+
+/// The modes that need a certificate.
+fn seal_something(settings: &Settings, format: Format) -> Result<(), Failure> {
     let certificate = certificate::find(settings)?;
-    let sealed = seal::seal(settings, &input(settings)?, &certificate, format)?;
+    if let Some(target) = &settings.merge_into {
+        return merge::merge(settings, target, &input(settings)?, &certificate);
+    }
+    let sealed = if settings.raw {
+        raw::seal(settings, &certificate)?
+    } else {
+        seal::seal(settings, &input(settings)?, &certificate, format)?
+    };
     deliver(settings, sealed.as_bytes(), Audience::Public)
 }
 
@@ -53,7 +81,11 @@ fn output_format(settings: &Settings) -> Result<Format, Failure> {
 
 fn input(settings: &Settings) -> Result<SecretBytes, Failure> {
     if let Some(path) = &settings.input {
-        return files::read(path);
+        return files::read(path).map_err(|failure| {
+            Failure::Work(format!(
+                "Could not read file specified with --secret-file: {failure}"
+            ))
+        });
     }
     if io::stdin().is_terminal() {
         terminal::remark("(tty detected: expecting json/yaml k8s resource in stdin)");

@@ -117,12 +117,7 @@ fn prepare(
     namespace: &Namespace<'_>,
     mut secret: Secret,
 ) -> Result<Secret, Failure> {
-    if secret.items().is_empty() && !settings.allow_empty_data {
-        return Err(Failure::work(
-            "secret.data is empty in input Secret, assuming this is an error and aborting. \
-             To work with empty data, --allow-empty-data can be used",
-        ));
-    }
+    refuse_empty(settings, &secret)?;
     if !settings.name.is_empty() {
         secret.set_name(&settings.name);
     }
@@ -139,6 +134,17 @@ fn prepare(
         }
     }
     Ok(secret)
+}
+
+/// A Secret without a value is most likely a mistake.
+pub(crate) fn refuse_empty(settings: &Settings, secret: &Secret) -> Result<(), Failure> {
+    if !secret.items().is_empty() || settings.allow_empty_data {
+        return Ok(());
+    }
+    Err(Failure::work(
+        "secret.data is empty in input Secret, assuming this is an error and aborting. \
+         To work with empty data, --allow-empty-data can be used",
+    ))
 }
 
 /// A document that is none of our business. In its own format it keeps every byte.

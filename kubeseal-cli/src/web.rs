@@ -22,6 +22,8 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) location: Option<String>,
+    /// `Retry-After`, in seconds.
+    pub(crate) retry_after: Option<u64>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -33,12 +35,16 @@ pub(crate) async fn send(
 ) -> Result<Answer, String> {
     let exchange = async {
         let answer = client.send(request).await.map_err(|error| chain(&error))?;
-        let location = answer.headers().get(http::header::LOCATION);
-        let location = location
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        let length = answer.headers().get(http::header::CONTENT_LENGTH);
-        let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let header = |name| {
+            answer
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let number = |name| header(name).and_then(|value: &str| value.parse::<u64>().ok());
+        let location = header(http::header::LOCATION).map(str::to_owned);
+        let retry_after = number(http::header::RETRY_AFTER);
+        let length = number(http::header::CONTENT_LENGTH);
         if length.is_some_and(|length| length > MAX_ANSWER_BYTES) {
             return Err(format!(
                 "the answer is too long ({} bytes)",
@@ -54,6 +60,7 @@ pub(crate) async fn send(
         Ok(Answer {
             status,
             location,
+            retry_after,
             body: body.to_vec(),
         })
     };
@@ -99,6 +106,7 @@ async fn get_once(target: &Uri, environment: &Environment) -> Result<Answer, Str
         .parse()
         .map_err(|_| "not a URL".to_owned())?;
     let mut config = kube::Config::new(base);
+    config.default_retry = false;
     config.proxy_url = proxy(scheme, authority.host(), environment);
     let client = kube::Client::try_from(config).map_err(|error| chain(&error))?;
     let path = target.path_and_query().map_or("/", |path| path.as_str());
