@@ -39,6 +39,22 @@ impl ObjectId {
             )
     }
 
+    /// Whether every part of it can stand in the path of a request without meaning anything else there. Names come from
+    /// repositories, and a `?` or a `..` in one would address another object.
+    #[must_use]
+    pub fn is_addressable(&self) -> bool {
+        let label = |text: &str| {
+            text.bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        let name = |b: u8| b.is_ascii_alphanumeric() || b"-._:@~!$*()+,;=".contains(&b);
+        label(&self.namespace)
+            && self.group.split('.').all(label)
+            && self.kind.bytes().all(|b| b.is_ascii_alphanumeric())
+            && !matches!(self.name.as_str(), "" | "." | "..")
+            && self.name.bytes().all(name)
+    }
+
     /// `Kind/namespace/name`, as Flux's messages have it (fluxcd/pkg ssa utils/format.go).
     #[must_use]
     pub fn subject(&self) -> String {
@@ -146,6 +162,13 @@ impl Inventory {
         self.versions.insert(id, version.to_owned());
     }
 
+    /// Takes objects out.
+    pub fn remove_all(&mut self, ids: &[ObjectId]) {
+        for id in ids {
+            self.versions.remove(id);
+        }
+    }
+
     /// Whether the object is in it.
     #[must_use]
     pub fn contains(&self, id: &ObjectId) -> bool {
@@ -250,6 +273,26 @@ mod tests {
             assert_eq!(object.to_string(), text);
             assert_eq!(text.parse(), Ok(object));
         }
+    }
+
+    #[test]
+    fn a_name_that_would_change_the_path_of_a_request_is_not_addressable() {
+        for name in ["a", "a-b.c", "system:controller:x", "a@b"] {
+            assert!(
+                id("shop", name, "apps", "Deployment").is_addressable(),
+                "{name}"
+            );
+        }
+        for name in [
+            "", ".", "..", "../x", "a/b", "a?b", "a#b", "a%2fb", "a b", "a\\b", "é", "a\nb",
+        ] {
+            assert!(
+                !id("shop", name, "apps", "Deployment").is_addressable(),
+                "{name}"
+            );
+        }
+        assert!(!id("../kube-system", "a", "", "Secret").is_addressable());
+        assert!(!id("a", "a", "apps/../x", "Secret").is_addressable());
     }
 
     #[test]

@@ -34,6 +34,14 @@ pub enum ManifestError {
         /// Which.
         field: &'static str,
     },
+    /// A name that no object can have.
+    #[error(
+        "{origin}: metadata.name, metadata.namespace, apiVersion or kind holds a character that it cannot hold"
+    )]
+    NotAddressable {
+        /// Where.
+        origin: String,
+    },
     /// `-` without anything behind, which the API server would refuse less clearly.
     #[error("{origin}: empty item at {path}")]
     EmptyItem {
@@ -88,13 +96,22 @@ impl Manifest {
                 .and_then(|metadata| metadata.get("name")),
             "metadata.name",
         )?;
-        Ok(Self {
+        let manifest = Self {
             value,
             api_version,
             kind,
             name,
             origin: origin.to_owned(),
-        })
+        };
+        let version = manifest.version().bytes();
+        let version_fits = version.into_iter().all(|b| b.is_ascii_alphanumeric());
+        if version_fits && manifest.id().is_addressable() {
+            Ok(manifest)
+        } else {
+            Err(ManifestError::NotAddressable {
+                origin: origin.to_owned(),
+            })
+        }
     }
 
     fn is_for_kustomize(&self) -> bool {
@@ -349,6 +366,18 @@ mod tests {
             (
                 json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "spec": {"items": [null]}}),
                 "a.yaml: empty item at spec.items",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "../../secrets/x"}}),
+                "a.yaml: metadata.name, metadata.namespace, apiVersion or kind holds a character that it cannot hold",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x", "namespace": "a/b"}}),
+                "a.yaml: metadata.name, metadata.namespace, apiVersion or kind holds a character that it cannot hold",
+            ),
+            (
+                json!({"apiVersion": "a/b/c", "kind": "X", "metadata": {"name": "x"}}),
+                "a.yaml: metadata.name, metadata.namespace, apiVersion or kind holds a character that it cannot hold",
             ),
             (deep, "a.yaml: lists are nested too deeply"),
         ] {

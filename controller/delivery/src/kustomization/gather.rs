@@ -1,0 +1,204 @@
+//! What a Kustomization is made from: the revision of its source, and the objects in it.
+
+use std::collections::HashMap;
+
+use crds::{
+    git_repository::GitRepository,
+    kustomization::{Dependency, Kustomization},
+};
+use kit::redact;
+use kube::{
+    Api, Client,
+    runtime::reflector::{ObjectRef, Store},
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{failure::ApplyFailure, plan::Desired};
+use crate::{
+    cluster::{Kinds, Served},
+    conditions::find,
+    hex,
+    owner::Owner,
+    render::{Finish, Manifest, finish},
+    sources::{SourceName, Sources},
+};
+
+/// The newest revision of the source.
+pub(super) async fn source(
+    sources: &Sources,
+    repositories: &Store<GitRepository>,
+    name: &SourceName,
+) -> Result<std::sync::Arc<crate::sources::Fetched>, ApplyFailure> {
+    // Before the first list is read, a source that is there would look missing. The store outlives us.
+    drop(repositories.wait_until_ready().await);
+    let reference = ObjectRef::new(&name.name).within(&name.namespace);
+    let Some(repository) = repositories.get(&reference) else {
+        return Err(ApplyFailure::Artifact(format!(
+            "Source 'GitRepository/{name}' not found"
+        )));
+    };
+    if let Some(fetched) = sources.find(name) {
+        return Ok(fetched);
+    }
+    let status = repository.status.as_ref();
+    let fails =
+        status.and_then(|status| find(&status.conditions, crds::git_repository::FETCH_FAILED));
+    match fails {
+        Some(condition) => {
+            let said = &condition.message;
+            Err(ApplyFailure::Artifact(format!(
+                "Source 'GitRepository/{name}' has no artifact: {said}"
+            )))
+        }
+        None => Err(ApplyFailure::NotFetchedYet(format!("GitRepository/{name}"))),
+    }
+}
+
+/// Whether the Kustomizations that this one depends on are ready, at the same revision where they have the same source
+/// (kustomize-controller, `checkDependencies`). Asked for live: our own writes are not in any cache yet.
+pub(super) async fn dependencies(
+    client: &Client,
+    object: &Kustomization,
+    namespace: &str,
+    revision: &str,
+) -> Result<(), ApplyFailure> {
+    for dependency in &object.spec.depends_on {
+        let Dependency {
+            name,
+            namespace: other,
+            ..
+        } = dependency;
+        let owner = Owner {
+            namespace: if other.is_empty() {
+                namespace.to_owned()
+            } else {
+                other.clone()
+            },
+            name: name.clone(),
+        };
+        let found = Api::<Kustomization>::namespaced(client.clone(), &owner.namespace)
+            .get_opt(name)
+            .await;
+        let found = found.map_err(|error| ApplyFailure::Api {
+            doing: "read a dependency",
+            said: redact::api_error(&error),
+        })?;
+        let is_ready = found.is_some_and(|found| is_ready(&found, object, revision));
+        if !is_ready {
+            return Err(ApplyFailure::Dependency(owner.to_string()));
+        }
+    }
+    Ok(())
+}
+
+fn is_ready(dependency: &Kustomization, dependent: &Kustomization, revision: &str) -> bool {
+    let Some(status) = &dependency.status else {
+        return false;
+    };
+    let ready =
+        find(&status.conditions, crds::flux::READY).is_some_and(|ready| ready.status == "True");
+    let namespace = |object: &Kustomization| {
+        let named = &object.spec.source_ref.namespace;
+        if named.is_empty() {
+            object.metadata.namespace.clone().unwrap_or_default()
+        } else {
+            named.clone()
+        }
+    };
+    let reference = |object: &Kustomization| {
+        let reference = &object.spec.source_ref;
+        (
+            reference.kind.clone(),
+            reference.name.clone(),
+            namespace(object),
+        )
+    };
+    let same_source = reference(dependency) == reference(dependent);
+    ready
+        && status.observed_generation == dependency.metadata.generation
+        && (!same_source || status.last_applied_revision == revision)
+}
+
+/// The objects as they will be applied, with the namespaces that their kinds really have, and the kinds that are served.
+pub(super) async fn desired(
+    kinds: &Kinds,
+    object: &Kustomization,
+    owner: &Owner,
+    manifests: Vec<Manifest>,
+) -> Result<(Vec<Desired>, Vec<Served>), ApplyFailure> {
+    let what = Finish {
+        name: &owner.name,
+        namespace: &owner.namespace,
+        common: object.spec.common_metadata.as_ref(),
+    };
+    let mut served: HashMap<(String, String), Option<Served>> = HashMap::new();
+    let mut desired = Vec::with_capacity(manifests.len());
+    for mut manifest in manifests {
+        finish(&mut manifest, &what);
+        let key = (
+            manifest.api_version().to_owned(),
+            manifest.kind().to_owned(),
+        );
+        if !served.contains_key(&key) {
+            let found = kinds
+                .find(&key.0, &key.1)
+                .await
+                .map_err(|error| ApplyFailure::Api {
+                    doing: "ask which kinds are served",
+                    said: redact::api_error(&error),
+                })?;
+            served.insert(key.clone(), found);
+        }
+        let mut id = manifest.id();
+        if served
+            .get(&key)
+            .and_then(Option::as_ref)
+            .is_some_and(|served| !served.namespaced)
+        {
+            id.namespace.clear();
+        }
+        let content = serde_json::to_vec(manifest.value()).unwrap_or_default();
+        let digest = hex::lower(&Sha256::digest(&content)[..12]);
+        desired.push(Desired {
+            id,
+            manifest,
+            digest,
+        });
+    }
+    Ok((desired, served.into_values().flatten().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn kustomization(source: &str, status: Value) -> Kustomization {
+        serde_json::from_value(json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": {"name": "k", "namespace": "ns", "generation": 2},
+            "spec": {"interval": "1m", "prune": true, "sourceRef": {"kind": "GitRepository", "name": source}},
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn condition(status: &str) -> Value {
+        json!([{"type": "Ready", "status": status, "reason": "x", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}])
+    }
+
+    #[test]
+    fn a_dependency_is_ready_for_its_generation_and_for_our_revision() {
+        let us = kustomization("one", json!({}));
+        let ready = json!({"observedGeneration": 2, "lastAppliedRevision": "r1", "conditions": condition("True")});
+        assert!(is_ready(&kustomization("one", ready.clone()), &us, "r1"));
+        assert!(!is_ready(&kustomization("one", ready.clone()), &us, "r2"));
+        assert!(is_ready(&kustomization("other", ready), &us, "r2"));
+        let older = json!({"observedGeneration": 1, "lastAppliedRevision": "r1", "conditions": condition("True")});
+        assert!(!is_ready(&kustomization("one", older), &us, "r1"));
+        let failed = json!({"observedGeneration": 2, "lastAppliedRevision": "r1", "conditions": condition("False")});
+        assert!(!is_ready(&kustomization("one", failed), &us, "r1"));
+        assert!(!is_ready(&kustomization("one", json!({})), &us, "r1"));
+    }
+}

@@ -1,0 +1,14 @@
+//! Kustomization: rendering a directory of a source, applying it, pruning what left it, and keeping it so.
+
+mod carry_out;
+mod failure;
+mod fights;
+mod finalize;
+mod gather;
+mod plan;
+mod served;
+mod status;
+mod watch;
+
+pub use failure::ApplyFailure;
+pub use watch::{Applying, Parts, Policy, controller, run};
