@@ -1,7 +1,8 @@
 //! Base64 as Go's `StdEncoding` reads and writes it.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use zeroize::Zeroizing;
 
 /// The text is not base64 of the standard alphabet with padding.
@@ -13,7 +14,8 @@ pub struct NotBase64 {
 }
 
 /// Reads standard base64. Carriage returns and line feeds are ignored wherever they stand, padding
-/// is required, and nothing else is forgiven, as in Go's `encoding/base64` (`StdEncoding`).
+/// is required, the bits that padding leaves over may be anything, and nothing else is forgiven, as in
+/// Go's `encoding/base64` (`StdEncoding`, which is not `Strict`).
 ///
 /// # Errors
 ///
@@ -34,12 +36,18 @@ pub fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Reads as Go's `StdEncoding` does.
+const LIKE_GO: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
 fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
 fn decode_bytes(text: &[u8]) -> Result<Vec<u8>, NotBase64> {
-    STANDARD.decode(text).map_err(|error| NotBase64 {
+    LIKE_GO.decode(text).map_err(|error| NotBase64 {
         offset: match error {
             base64::DecodeError::InvalidByte(offset, _)
             | base64::DecodeError::InvalidLastSymbol(offset, _) => offset,
@@ -64,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn trailing_bits_are_refused() {
-        assert!(decode("aGVsbG9=").is_err());
+    fn the_bits_that_padding_leaves_over_are_ignored_as_go_does() {
+        assert_eq!(decode("aGVsbG9=").unwrap(), decode("aGVsbG8=").unwrap());
     }
 }
