@@ -11,6 +11,7 @@ use clap::{Args, Parser};
 /// pulls and applies the rest of the repository.
 #[derive(Debug, Parser)]
 #[command(name = "controller", disable_version_flag = true)]
+#[group(skip)]
 pub(crate) struct Arguments {
     /// Print the version and exit.
     #[arg(long, action = clap::ArgAction::SetTrue)]
