@@ -7,6 +7,7 @@ use clap::Args;
 /// Flags of the delivering part.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Delivery")]
+#[group(id = "delivery")]
 pub struct Arguments {
     /// The program signet-kustomize [default: beside this program, else on the PATH].
     #[arg(long, value_name = "FILE", env = "SIGNET_KUSTOMIZE")]

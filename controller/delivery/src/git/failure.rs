@@ -9,7 +9,7 @@ use kit::exec::ExecError;
 #[non_exhaustive]
 pub enum GitError {
     /// The server wants other credentials.
-    #[error("the server refuses the credentials for {url}: {said}")]
+    #[error("authentication failed: {url} refuses the credentials: {said}")]
     Authentication {
         /// The repository.
         url: String,

@@ -97,9 +97,7 @@ impl FetchFailure {
 impl kit::reconcile::Failure for FetchFailure {
     fn reason(&self) -> &'static str {
         match self {
-            Self::Credentials(_) | Self::Secret(_) | Self::Git(GitError::Authentication { .. }) => {
-                REASON_AUTHENTICATION_FAILED
-            }
+            Self::Credentials(_) | Self::Secret(_) => REASON_AUTHENTICATION_FAILED,
             Self::NotServed(_) | Self::Reference(ReferenceError::NotServed(_)) => {
                 crds::flux::REASON_FEATURE_GATE_DISABLED
             }

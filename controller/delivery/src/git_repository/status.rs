@@ -178,11 +178,11 @@ mod tests {
         let words = |kind: &str| {
             find(&failed.conditions, kind).map(|c| (c.status.clone(), c.reason.clone()))
         };
-        let refused = Some(("False".to_owned(), "AuthenticationFailed".to_owned()));
+        let refused = Some(("False".to_owned(), "GitOperationFailed".to_owned()));
         assert_eq!(words("Ready"), refused);
         assert_eq!(
             words("FetchFailed"),
-            Some(("True".to_owned(), "AuthenticationFailed".to_owned()))
+            Some(("True".to_owned(), "GitOperationFailed".to_owned()))
         );
         assert_eq!(
             words("Reconciling"),

@@ -74,7 +74,9 @@ impl ApplyFailure {
         match self {
             Self::AccessDenied(_) => REASON_ACCESS_DENIED,
             Self::Api { .. } | Self::Objects(_) => REASON_RECONCILIATION_FAILED,
-            Self::Artifact(_) | Self::NotFetchedYet(_) => REASON_ARTIFACT_FAILED,
+            Self::Artifact(_)
+            | Self::NotFetchedYet(_)
+            | Self::Build(RenderError::NoPath(_) | RenderError::Path(_)) => REASON_ARTIFACT_FAILED,
             Self::Build(_) => REASON_BUILD_FAILED,
             Self::Dependency(_) => REASON_DEPENDENCY_NOT_READY,
             Self::Duration { .. } | Self::Identity(_) => REASON_FAILED,

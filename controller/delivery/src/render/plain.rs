@@ -238,12 +238,12 @@ fn built(documents: &[String], directory: &TreePath) -> Result<Vec<Manifest>, Re
 
 pub(super) fn objects_in(text: &str, origin: &str) -> Result<Vec<Manifest>, RenderError> {
     let documents = crds::yaml::documents(text).map_err(|error| RenderError::Yaml {
-        origin: format!("{origin}:{}:{}", error.line, error.column),
+        origin: format!("{origin}, line {}, column {}", error.line, error.column),
         message: error.message,
     })?;
     let mut manifests = Vec::new();
     for document in documents {
-        let origin = format!("{origin}:{}", document.line);
+        let origin = format!("{origin}, line {}", document.line);
         manifests.extend(Manifest::from_document(document.value, &origin)?);
     }
     Ok(manifests)
@@ -355,18 +355,18 @@ mod tests {
             ),
             (
                 &[("apps/a.yaml", MAP), ("apps/b.yaml", MAP)][..],
-                "ConfigMap/shop/a is in apps/a.yaml:1 and again in apps/b.yaml:1",
+                "ConfigMap/shop/a is in apps/a.yaml, line 1 and again in apps/b.yaml, line 1",
             ),
             (
                 &[("apps/a.yaml", "kind: X\n")][..],
-                "apps/a.yaml:1: not a Kubernetes object: apiVersion is missing or not a string",
+                "apps/a.yaml, line 1: not a Kubernetes object: apiVersion is missing or not a string",
             ),
         ] {
             assert_eq!(render(files, &spec("apps")).await.unwrap_err(), expected);
         }
         let broken = [("apps/a.yaml", "apiVersion: v1\nkind: [\n")];
         let error = render(&broken, &spec("apps")).await.unwrap_err();
-        assert!(error.starts_with("apps/a.yaml:"), "{error}");
+        assert!(error.starts_with("apps/a.yaml, line "), "{error}");
     }
 
     #[tokio::test]
