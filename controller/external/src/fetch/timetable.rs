@@ -1,0 +1,428 @@
+//! When what falls due: spread over time, but in whole batches.
+//!
+//! ExternalSecrets that read the same secrets, or secrets that fit into one batch, sit in one slot
+//! and fall due at the same tick of it. Slots of one interval are spread evenly, so that neither AWS
+//! nor the API server sees a wave. A tick is never later than the interval asks for; the first one
+//! comes earlier, after that the interval is exact.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::{BuildHasher as _, RandomState},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use crate::provider::{Address, aws::Principal};
+
+/// How many units share a slot: as many as one request reads.
+const UNITS_OF_A_SLOT: usize = 20;
+/// How near a new slot may be to another before it is moved into the widest gap instead.
+const NEAR: i128 = 1_000;
+
+/// What an ExternalSecret reads and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seat {
+    /// The principal and region of most of its units.
+    pub(crate) lane: (Principal, String),
+    /// What it reads there.
+    pub(crate) units: BTreeSet<Address>,
+    /// How often.
+    pub(crate) interval: Duration,
+}
+
+/// Who sits where.
+#[derive(Default)]
+pub(crate) struct Timetable {
+    members: HashMap<String, Member>,
+    units: HashMap<u64, Unit>,
+    slots: HashMap<u64, Slot>,
+    next_slot: u64,
+    hasher: RandomState,
+}
+
+struct Member {
+    slot: u64,
+    refreshed: Timestamp,
+    interval: Duration,
+    units: Vec<u64>,
+    lane: u64,
+}
+
+struct Unit {
+    slot: u64,
+    users: usize,
+}
+
+/// Ticks whenever the time in milliseconds is `phase` beyond a multiple of `period`.
+struct Slot {
+    lane: u64,
+    period: i128,
+    phase: i128,
+    units: usize,
+    members: usize,
+}
+
+impl Timetable {
+    /// Notes that `who` was refreshed at `at` and sits in `seat` from now on.
+    pub(crate) fn refreshed(&mut self, who: &str, at: Timestamp, seat: &Seat) {
+        let lane = self.hasher.hash_one(&seat.lane);
+        let units: Vec<u64> = seat
+            .units
+            .iter()
+            .map(|unit| self.hasher.hash_one((lane, unit)))
+            .collect();
+        if let Some(member) = self.members.get_mut(who) {
+            if (member.lane, member.interval) == (lane, seat.interval) && member.units == units {
+                member.refreshed = at;
+                return;
+            }
+            self.leave(who);
+        }
+        let slot = self.slot_for(lane, &units, seat.interval, at);
+        self.change(slot, |slot| slot.members += 1);
+        for unit in &units {
+            self.sit(*unit, slot);
+        }
+        let member = Member {
+            slot,
+            refreshed: at,
+            interval: seat.interval,
+            units,
+            lane,
+        };
+        self.members.insert(who.to_owned(), member);
+    }
+
+    /// When `who` is due: the last tick of its slot within its interval. `None` if it has no seat.
+    pub(crate) fn due(&self, who: &str) -> Option<Timestamp> {
+        let member = self.members.get(who)?;
+        let slot = self.slots.get(&member.slot)?;
+        let refreshed = i128::from(member.refreshed.as_millisecond());
+        let latest = refreshed + millis(member.interval);
+        let tick = latest - (latest - slot.phase).rem_euclid(slot.period);
+        let due = if tick > refreshed { tick } else { latest };
+        Timestamp::from_millisecond(i64::try_from(due).ok()?).ok()
+    }
+
+    /// Forgets `who`.
+    pub(crate) fn leave(&mut self, who: &str) {
+        let Some(member) = self.members.remove(who) else {
+            return;
+        };
+        for id in &member.units {
+            let Some(unit) = self.units.get_mut(id) else {
+                continue;
+            };
+            unit.users -= 1;
+            if unit.users == 0 {
+                let slot = unit.slot;
+                self.units.remove(id);
+                self.change(slot, |slot| slot.units -= 1);
+            }
+        }
+        self.change(member.slot, |slot| slot.members -= 1);
+    }
+
+    /// Changes a slot, and drops it when nobody and nothing is left in it.
+    fn change(&mut self, id: u64, change: impl FnOnce(&mut Slot)) {
+        let Some(slot) = self.slots.get_mut(&id) else {
+            return;
+        };
+        change(slot);
+        if slot.members == 0 && slot.units == 0 {
+            self.slots.remove(&id);
+        }
+    }
+
+    /// How many have a seat.
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The slot where most of the units are already, else one with room, else a new one.
+    fn slot_for(&mut self, lane: u64, units: &[u64], interval: Duration, now: Timestamp) -> u64 {
+        let period = millis(interval);
+        let mut overlaps: HashMap<u64, usize> = HashMap::new();
+        for unit in units {
+            if let Some(unit) = self.units.get(unit)
+                && self
+                    .slots
+                    .get(&unit.slot)
+                    .is_some_and(|slot| slot.period <= period)
+            {
+                *overlaps.entry(unit.slot).or_default() += 1;
+            }
+        }
+        let best = overlaps
+            .into_iter()
+            .max_by_key(|(slot, overlap)| (*overlap, u64::MAX - slot));
+        if let Some((slot, _)) = best {
+            return slot;
+        }
+        let with_room = self.slots.iter().filter(|(_, slot)| {
+            (slot.lane, slot.period) == (lane, period)
+                && slot.units + units.len() <= UNITS_OF_A_SLOT
+        });
+        if let Some(slot) = with_room
+            .map(|(id, _)| *id)
+            .min()
+            .filter(|_| !units.is_empty())
+        {
+            return slot;
+        }
+        let phase = self.phase_for(
+            lane,
+            period,
+            i128::from(now.as_millisecond()).rem_euclid(period),
+        );
+        self.next_slot += 1;
+        self.slots.insert(
+            self.next_slot,
+            Slot {
+                lane,
+                period,
+                phase,
+                units: 0,
+                members: 0,
+            },
+        );
+        self.next_slot
+    }
+
+    /// Now, if no other slot of this interval is near, so that what already comes at different
+    /// times stays so; else the middle of the widest gap.
+    fn phase_for(&self, lane: u64, period: i128, now: i128) -> i128 {
+        let same = self
+            .slots
+            .values()
+            .filter(|slot| (slot.lane, slot.period) == (lane, period));
+        let mut taken: Vec<i128> = same.map(|slot| slot.phase).collect();
+        taken.sort_unstable();
+        let distance = |phase: &i128| {
+            let apart = (phase - now).rem_euclid(period);
+            apart.min(period - apart)
+        };
+        if taken.iter().all(|phase| distance(phase) > NEAR) {
+            return now;
+        }
+        let after = taken.iter().skip(1).chain(taken.first());
+        let gaps = taken.iter().zip(after).map(|(from, to)| {
+            let gap = (to - from).rem_euclid(period);
+            (if gap == 0 { period } else { gap }, *from)
+        });
+        // The first of the widest, so that the outcome does not depend on anything but the order.
+        let widest = gaps.rev_max();
+        widest.map_or(now, |(gap, from)| (from + gap / 2).rem_euclid(period))
+    }
+
+    fn sit(&mut self, unit: u64, slot: u64) {
+        let period_of =
+            |slots: &HashMap<u64, Slot>, id| slots.get(&id).map(|slot: &Slot| slot.period);
+        let here = period_of(&self.slots, slot);
+        let entry = self
+            .units
+            .entry(unit)
+            .or_insert_with(|| Unit { slot: 0, users: 0 });
+        entry.users += 1;
+        // A unit goes with whoever reads it most often.
+        let there = period_of(&self.slots, entry.slot);
+        if there.is_none() || here < there {
+            let old = std::mem::replace(&mut entry.slot, slot);
+            self.change(old, |slot| slot.units -= 1);
+            self.change(slot, |slot| slot.units += 1);
+        }
+    }
+}
+
+/// The first of the greatest, where [`Iterator::max`] gives the last.
+trait FirstMax: Iterator<Item = (i128, i128)> + Sized {
+    fn rev_max(self) -> Option<(i128, i128)> {
+        self.fold(None, |best, next| match best {
+            Some((gap, _)) if gap >= next.0 => best,
+            _ => Some(next),
+        })
+    }
+}
+
+impl<I: Iterator<Item = (i128, i128)>> FirstMax for I {}
+
+fn millis(interval: Duration) -> i128 {
+    i128::try_from(interval.as_millis())
+        .unwrap_or(i128::MAX)
+        .max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::provider::{
+        Version,
+        aws::{Base, Identity},
+    };
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn seat(ids: &[String], interval: Duration) -> Seat {
+        let identity = Identity {
+            base: Base::Ambient,
+            roles: vec![],
+            region: "r".into(),
+        };
+        let units = ids.iter().map(|id| Address::Value {
+            id: id.clone(),
+            version: Version::parse(""),
+        });
+        Seat {
+            lane: (identity.principal(), "r".into()),
+            units: units.collect(),
+            interval,
+        }
+    }
+
+    fn at(millisecond: i64) -> Timestamp {
+        Timestamp::from_millisecond(millisecond).unwrap()
+    }
+
+    /// Runs a table for some minutes: who is due is refreshed. Returns, for each moment at which
+    /// anything was due, how many units were read.
+    fn run(
+        table: &mut Timetable,
+        seats: &BTreeMap<String, Seat>,
+        until: i64,
+    ) -> BTreeMap<i64, usize> {
+        let mut reads = BTreeMap::new();
+        loop {
+            let due = seats
+                .keys()
+                .map(|who| (table.due(who).unwrap().as_millisecond(), who));
+            let now = due.clone().map(|(due, _)| due).min().unwrap();
+            if now > until {
+                return reads;
+            }
+            let who: Vec<String> = due
+                .filter(|(due, _)| *due == now)
+                .map(|(_, who)| who.clone())
+                .collect();
+            let units: BTreeSet<&Address> = who.iter().flat_map(|who| &seats[who].units).collect();
+            reads.insert(now, units.len());
+            for who in who {
+                table.refreshed(&who, at(now), &seats[&who]);
+            }
+        }
+    }
+
+    fn thousand_over_a_hundred() -> BTreeMap<String, Seat> {
+        let one = |index: usize| {
+            (
+                format!("ns/es-{index}"),
+                seat(&[format!("secret-{}", index % 100)], MINUTE),
+            )
+        };
+        (0..1_000).map(one).collect()
+    }
+
+    fn requests(reads: &BTreeMap<i64, usize>) -> usize {
+        reads
+            .values()
+            .map(|units| units.div_ceil(UNITS_OF_A_SLOT))
+            .sum()
+    }
+
+    #[test]
+    fn a_thousand_over_a_hundred_secrets_cost_five_requests_a_minute() {
+        let mut table = Timetable::default();
+        let seats = thousand_over_a_hundred();
+        for (who, seat) in &seats {
+            table.refreshed(who, at(0), seat);
+        }
+        let first = run(&mut table, &seats, 60_000);
+        assert!(requests(&first) <= 5, "{first:?}");
+        let later = run(&mut table, &seats, 660_000);
+        assert_eq!(requests(&later), 50, "ten minutes");
+        // Spread: no two of the five ticks within eight seconds.
+        let ticks: Vec<i64> = later.keys().copied().collect();
+        assert!(
+            ticks.windows(2).all(|pair| pair[1] - pair[0] >= 7_000),
+            "{ticks:?}"
+        );
+    }
+
+    #[test]
+    fn nobody_is_refreshed_later_than_its_interval() {
+        let mut table = Timetable::default();
+        let mut seats = thousand_over_a_hundred();
+        seats.insert(
+            "ns/slow".into(),
+            seat(&["secret-3".into()], Duration::from_secs(3_600)),
+        );
+        seats.insert(
+            "ns/odd".into(),
+            seat(
+                &["secret-4".into(), "own".into()],
+                Duration::from_millis(90_500),
+            ),
+        );
+        for (who, seat) in &seats {
+            table.refreshed(who, at(123_456), seat);
+            let due = table.due(who).unwrap().as_millisecond() - 123_456;
+            assert!(
+                due > 0 && due <= i64::try_from(seat.interval.as_millis()).unwrap(),
+                "{who} {due}"
+            );
+        }
+        // Who is slower comes along with who is faster and costs nothing.
+        let slow = table.due("ns/slow").unwrap().as_millisecond();
+        let quick = table.due("ns/es-103").unwrap().as_millisecond();
+        assert_eq!((slow - quick) % 60_000, 0);
+    }
+
+    #[test]
+    fn what_comes_at_different_times_after_a_restart_stays_so() {
+        let mut table = Timetable::default();
+        for batch in 0..5_i64 {
+            for index in 0..20 {
+                let seat = seat(&[format!("{batch}-{index}")], MINUTE);
+                table.refreshed(&format!("{batch}/{index}"), at(batch * 12_000), &seat);
+            }
+            let due = table.due(&format!("{batch}/0")).unwrap();
+            assert_eq!(due, at(batch * 12_000 + 60_000));
+        }
+    }
+
+    #[test]
+    fn who_leaves_makes_room() {
+        let mut table = Timetable::default();
+        for index in 0..40 {
+            table.refreshed(
+                &index.to_string(),
+                at(0),
+                &seat(&[index.to_string()], MINUTE),
+            );
+        }
+        assert_eq!(table.slots.len(), 2);
+        for index in 0..40 {
+            table.leave(&index.to_string());
+        }
+        assert!(table.slots.is_empty() && table.units.is_empty() && table.len() == 0);
+    }
+
+    #[test]
+    fn a_unit_moves_to_whoever_reads_it_most_often() {
+        let mut table = Timetable::default();
+        table.refreshed("slow", at(0), &seat(&["s".into()], 10 * MINUTE));
+        table.refreshed("fast", at(7_000), &seat(&["s".into()], MINUTE));
+        assert_eq!(table.due("fast"), Some(at(67_000)));
+        table.refreshed(
+            "slow",
+            at(67_000),
+            &seat(&["s".into(), "t".into()], 10 * MINUTE),
+        );
+        assert_eq!(table.due("slow"), Some(at(667_000)));
+        table.leave("fast");
+        table.leave("slow");
+        assert!(table.units.is_empty());
+    }
+}

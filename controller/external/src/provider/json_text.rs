@@ -1,0 +1,93 @@
+//! JSON strings as Go's decoder reads them.
+
+use kit::SecretBytes;
+
+/// The content of a JSON string with its quotes, which the caller has found to be well-formed.
+///
+/// Go turns an unpaired surrogate into U+FFFD where serde_json refuses the whole document.
+#[must_use]
+pub(crate) fn unquote(quoted: &str) -> SecretBytes {
+    let inner = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(quoted);
+    // The content is never longer than its escaped form, so the buffer never moves.
+    let mut content = Vec::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = rest.find('\\') {
+        content.extend_from_slice(&rest.as_bytes()[..at]);
+        rest = unescape(&rest[at + 1..], &mut content);
+    }
+    content.extend_from_slice(rest.as_bytes());
+    SecretBytes::new(content)
+}
+
+/// Reads what follows a backslash and returns the text behind it.
+fn unescape<'a>(text: &'a str, content: &mut Vec<u8>) -> &'a str {
+    let mut chars = text.chars();
+    let escaped = match chars.next() {
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some('u') => return unescape_unit(chars.as_str(), content),
+        Some(other) => other,
+        None => return "",
+    };
+    push(content, escaped);
+    chars.as_str()
+}
+
+fn unescape_unit<'a>(text: &'a str, content: &mut Vec<u8>) -> &'a str {
+    let Some((unit, rest)) = unit(text) else {
+        push(content, char::REPLACEMENT_CHARACTER);
+        return text;
+    };
+    if let Some(found) = char::from_u32(unit) {
+        push(content, found);
+        return rest;
+    }
+    let low = rest.strip_prefix("\\u").and_then(self::unit);
+    if let (0xd800..0xdc00, Some((low @ 0xdc00..0xe000, after))) = (unit, low) {
+        let code = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+        push(
+            content,
+            char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
+        );
+        return after;
+    }
+    push(content, char::REPLACEMENT_CHARACTER);
+    rest
+}
+
+fn unit(text: &str) -> Option<(u32, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    Some((u32::from_str_radix(digits, 16).ok()?, rest))
+}
+
+fn push(content: &mut Vec<u8>, found: char) {
+    content.extend_from_slice(found.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_read_as_go_reads_them() {
+        for (quoted, content) in [
+            (r#""""#, ""),
+            (r#""a\"b\\c\/d""#, "a\"b\\c/d"),
+            (r#""\b\f\n\r\t""#, "\u{8}\u{c}\n\r\t"),
+            (r#""\u00e9\u0000x""#, "é\0x"),
+            (r#""\ud83d\ude00""#, "😀"),
+            (r#""\ud83dx""#, "\u{fffd}x"),
+            (r#""\ud83d\u0041""#, "\u{fffd}A"),
+            (r#""\ude00""#, "\u{fffd}"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),
+        ] {
+            assert_eq!(unquote(quoted).expose(), content.as_bytes(), "{quoted}");
+        }
+    }
+}
