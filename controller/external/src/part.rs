@@ -1,0 +1,129 @@
+//! What the reconciles of this part share.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use crds::external_secret::ExternalSecret;
+use kit::{Context, events::Recorder};
+use kube::runtime::reflector::Store;
+use tokio::sync::{Semaphore, watch};
+
+use crate::{
+    dependents::{Dependents, Named},
+    fetch::{Fetcher, Timetable},
+    key::Key,
+    memory::Memory,
+    names::EVENT_SOURCE,
+    namespaces::NamespaceLabels,
+    provider::aws::Clients,
+    quota::Quotas,
+    settings::Settings,
+    sightings::Sightings,
+    store::{Identities, Stores, TokenRequests},
+    wakes::Wakes,
+};
+
+/// How many requests to the API server are under way at the same time. Each needs a connection of
+/// its own (HTTP/1.1), and 5,000 objects a minute need two.
+const CALLS_AT_ONCE: usize = 16;
+
+/// What the reconciles of this part share.
+pub(crate) struct Part {
+    pub(crate) context: Context,
+    pub(crate) settings: Settings,
+    pub(crate) events: Recorder,
+    /// Requests to the API server.
+    pub(crate) calls: Semaphore,
+    /// Work on what is new or has changed.
+    pub(crate) changed: Semaphore,
+    /// Work on what is due. It has places of its own, so that the other never waits for it.
+    pub(crate) due: Semaphore,
+    pub(crate) stores: Stores,
+    pub(crate) identities: Identities,
+    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) sightings: Arc<Sightings>,
+    pub(crate) namespaces: NamespaceLabels,
+    /// What ExternalSecrets name.
+    pub(crate) dependents: Dependents<Key>,
+    /// What stores name.
+    pub(crate) store_dependents: Dependents<Named>,
+    pub(crate) wakes: Wakes,
+    pub(crate) store_wakes: Wakes,
+    pub(crate) cluster_store_wakes: Wakes,
+    pub(crate) memory: Memory,
+    /// The ExternalSecrets that the watches know.
+    pub(crate) objects: Mutex<Vec<Store<ExternalSecret>>>,
+    timetable: Mutex<Timetable>,
+    /// Moves whenever a first listing is complete.
+    listings: watch::Sender<u64>,
+}
+
+impl Part {
+    /// Nothing seen and nothing done yet.
+    pub(crate) fn new(context: Context, settings: Settings) -> Arc<Self> {
+        let client = context.client.clone();
+        let quotas = Arc::<Quotas>::default();
+        let sightings = Arc::<Sightings>::default();
+        let tokens = Arc::new(TokenRequests(client.clone()));
+        let clients = Clients::new(settings.endpoints.clone(), Arc::clone(&quotas), tokens);
+        let identities = Identities::new(client.clone(), clients, Arc::clone(&sightings));
+        let events = Recorder::new(client, EVENT_SOURCE, context.shutdown.clone());
+        let places = usize::from(settings.concurrency).max(1);
+        Arc::new(Self {
+            context,
+            settings,
+            events,
+            calls: Semaphore::new(CALLS_AT_ONCE),
+            changed: Semaphore::new(places),
+            due: Semaphore::new(places),
+            stores: Stores::default(),
+            identities,
+            quotas,
+            fetcher: Fetcher::default(),
+            sightings,
+            namespaces: NamespaceLabels::default(),
+            dependents: Dependents::default(),
+            store_dependents: Dependents::default(),
+            wakes: Wakes::default(),
+            store_wakes: Wakes::default(),
+            cluster_store_wakes: Wakes::default(),
+            memory: Memory::default(),
+            objects: Mutex::default(),
+            timetable: Mutex::default(),
+            listings: watch::Sender::new(0),
+        })
+    }
+
+    /// Says that a listing is complete.
+    pub(crate) fn listed(&self) {
+        self.listings.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until the listings that `enough` asks for are complete, or for `at_most`.
+    pub(crate) async fn until_listed(&self, enough: impl Fn(&Self) -> bool, at_most: Duration) {
+        let mut listings = self.listings.subscribe();
+        let waiting = async { while !enough(self) && listings.changed().await.is_ok() {} };
+        // Whether the time ran out or the listings are there: we go on with what there is.
+        drop(tokio::time::timeout(at_most, waiting).await);
+    }
+
+    /// Looks into the timetable, or changes it.
+    pub(crate) fn timetable<T>(&self, look: impl FnOnce(&mut Timetable) -> T) -> T {
+        look(
+            &mut self
+                .timetable
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Forgets an ExternalSecret that is gone.
+    pub(crate) fn forget(&self, key: &Key) {
+        self.dependents.forget(key);
+        self.memory.forget(key);
+        self.timetable(|table| table.leave(&key.to_string()));
+    }
+}
