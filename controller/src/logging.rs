@@ -4,8 +4,13 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::Subscr
 
 use crate::arguments::{LogFormat, Logging};
 
-/// kube logs the body of an answer that does not decode, which may be a Secret: errors only.
-const ALWAYS: [&str; 2] = ["kube_client::client=error", "aws_smithy_runtime=warn"];
+/// kube logs the body of an answer that does not decode, which may be a Secret: errors only. Its
+/// runtime puts a span of its own around ours, which would name every object twice.
+const ALWAYS: [&str; 3] = [
+    "kube_client::client=error",
+    "kube_runtime::controller=warn",
+    "aws_smithy_runtime=warn",
+];
 
 /// Starts logging. A level that cannot be read is said and `info` taken instead: a typing error in
 /// a Deployment must not stop what opens its Secrets.

@@ -17,6 +17,7 @@ use crate::{
 
 /// Flags of the sealing part.
 #[derive(Debug, Clone, Args)]
+#[group(skip)]
 #[command(next_help_heading = "Sealing", args_override_self = true)]
 pub struct Arguments {
     /// Prefix of the names of key Secrets.
