@@ -10,6 +10,7 @@ use crate::{provider::aws::Endpoints, settings::Settings};
 
 /// Flags of the part that reads secrets from elsewhere.
 #[derive(Debug, Clone, Args)]
+#[group(skip)]
 #[command(next_help_heading = "External secrets", args_override_self = true)]
 pub struct Arguments {
     /// Serve the stores of this class, and those of none.
