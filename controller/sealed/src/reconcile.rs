@@ -35,7 +35,7 @@ use crate::{
     metrics::Measures,
     open::Opener,
     place::Place,
-    plan::{self, Blueprint, Due, Rules, due, inputs_digest},
+    plan::{self, Blueprint, Due, Plan, Rules, due, inputs_digest},
     problem::{Failed, Problem},
     status::{self, Observation, UNSEALED},
     template::Templates,
@@ -109,8 +109,8 @@ enum Attempted {
     Gone,
     /// What we knew was out of date.
     Again,
-    /// The watch has yet to tell what we saw.
-    Soon,
+    /// Not before this time has passed.
+    Later(Duration),
 }
 
 /// What an attempt found, to be reported.
@@ -142,10 +142,10 @@ impl Unsealer {
         keys: &Arc<KeySet>,
     ) -> Result<Next, Failed> {
         self.measures.attempted();
-        for _ in 0..ATTEMPTS {
-            match self.attempt(watched, place, keys).await? {
+        for attempt in 0..ATTEMPTS {
+            match self.attempt(watched, place, attempt, keys).await? {
                 Attempted::Done | Attempted::Gone => return Ok(Next::WaitForChange),
-                Attempted::Soon => return Ok(Next::After(SOON)),
+                Attempted::Later(wait) => return Ok(Next::After(wait)),
                 Attempted::Again => {}
             }
         }
@@ -161,6 +161,7 @@ impl Unsealer {
         &self,
         watched: &Watched,
         place: &Place,
+        attempt: usize,
         keys: &Arc<KeySet>,
     ) -> Result<Attempted, Failed> {
         let sealed = match gather::sealed_secret(&self.client, place).await {
@@ -171,7 +172,11 @@ impl Unsealer {
         if sealed.metadata.deletion_timestamp.is_some() {
             return Ok(Attempted::Gone);
         }
-        let look = self.secrets.look(place);
+        let look = match self.secrets.look(place) {
+            // What was in the way of the attempt before may still be news to the watch.
+            Look::Absent if attempt > 0 => Look::Unknown,
+            look => look,
+        };
         let known = self
             .memory
             .recall(place)
@@ -182,7 +187,7 @@ impl Unsealer {
         match result {
             Ok(Unsealed::Found(found)) => self.succeeded(watched, sealed, known, found).await,
             Ok(Unsealed::Again) => Ok(Attempted::Again),
-            Ok(Unsealed::Soon) => Ok(Attempted::Soon),
+            Ok(Unsealed::Later(wait)) => Ok(Attempted::Later(wait)),
             Err(problem) => {
                 let tried = Tried {
                     keys: keys.version,
@@ -203,9 +208,13 @@ impl Unsealer {
         keys: &Arc<KeySet>,
     ) -> Result<Unsealed, Problem> {
         let mut examined = plan::examine(sealed, &self.rules)?;
+        if let Look::LeftAlone(wait) = look {
+            return Ok(Unsealed::Later(*wait));
+        }
         let live = gather::live_secret(&self.client, place, look).await?;
         if live.is_none() && matches!(look, Look::Present(_)) {
-            return Ok(Unsealed::Soon);
+            // The watch has yet to tell that it went, and whether it is to be left alone.
+            return Ok(Unsealed::Later(SOON));
         }
         let in_status = sealed
             .status
@@ -230,6 +239,12 @@ impl Unsealer {
         let blueprint =
             Blueprint::new(sealed, &examined, values.plaintexts, &self.rules, templates)?;
         let plan = plan::decide(sealed, &blueprint, live.as_ref().zip(ownership))?;
+        // Opening took its time. What came or went meanwhile is told by now.
+        match (&plan, self.secrets.look(place)) {
+            (Plan::Create(_), Look::LeftAlone(wait)) => return Ok(Unsealed::Later(wait)),
+            (Plan::Create(_), Look::Present(_)) => return Ok(Unsealed::Again),
+            _ => {}
+        }
         let carried = carry_out::secret(&self.client, plan, live.as_ref(), &self.secrets).await?;
         let (secret, wrote) = match carried {
             Carried::Wrote(secret) => (secret, true),
@@ -427,7 +442,7 @@ impl Unsealer {
 enum Unsealed {
     Found(Found),
     Again,
-    Soon,
+    Later(Duration),
 }
 
 /// What a failed attempt was made with.
