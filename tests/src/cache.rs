@@ -36,6 +36,15 @@ pub enum Recipe {
         /// Further names of the first program, which looks at the name that it is started by.
         links: &'static [&'static str],
     },
+    /// `go test -c` of a package of a dependency, with its own build tag.
+    GoTests {
+        /// The package.
+        package: &'static str,
+        /// The build tag that its tests need.
+        tag: &'static str,
+        /// What there must be afterwards.
+        programs: &'static [&'static str],
+    },
     /// A Python virtual environment with the pinned packages of `requirements.txt`.
     Python {
         /// What there must be afterwards.
@@ -75,6 +84,17 @@ pub const SEALED_SECRETS: Component = Component {
     },
 };
 
+/// The incumbent's own integration suite of the sealing part.
+pub const SEALED_SECRETS_SUITE: Component = Component {
+    name: "sealed-secrets-suite",
+    source: "tests/tools/sealed-secrets-suite",
+    recipe: Recipe::GoTests {
+        package: "github.com/bitnami-labs/sealed-secrets/integration",
+        tag: "integration",
+        programs: &["integration.test"],
+    },
+};
+
 /// The real kustomize.
 pub const KUSTOMIZE: Component = Component {
     name: "kustomize",
@@ -109,9 +129,10 @@ pub const MOTO: Component = Component {
 };
 
 /// Everything that `make prepare` builds, what takes longest first.
-pub const ALL: [Component; 5] = [
+pub const ALL: [Component; 6] = [
     CONTROL_PLANE,
     SEALED_SECRETS,
+    SEALED_SECRETS_SUITE,
     KUSTOMIZE,
     SIGNET_KUSTOMIZE,
     MOTO,

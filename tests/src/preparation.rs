@@ -111,6 +111,10 @@ fn build_once(
             }
             must_hold(&partial, programs)?;
         }
+        Recipe::GoTests { programs, .. } => {
+            build_go_tests(component, &partial, progress)?;
+            must_hold(&partial, programs)?;
+        }
         Recipe::Python { programs } => {
             build_python(component, &partial, place, progress)?;
             must_hold(&partial, programs)?;
@@ -170,6 +174,30 @@ fn build_go(
     };
     progress(&format!("{name}: building{note}"));
     run(command, name, progress)
+}
+
+fn build_go_tests(
+    component: &Component,
+    into: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<(), Failure> {
+    let Recipe::GoTests {
+        package,
+        tag,
+        programs,
+    } = component.recipe
+    else {
+        return Err(Failure::new("not tests of a Go module"));
+    };
+    let mut command = Command::new("go");
+    command
+        .args(["test", "-v", "-tags", tag, "-trimpath", "-ldflags", "-s -w"])
+        .arg("-o")
+        .arg(into.join(programs.first().copied().unwrap_or_default()))
+        .args(["-c", package])
+        .current_dir(cache::repository().join(component.source));
+    progress(&format!("{}: building", component.name));
+    run(command, component.name, progress)
 }
 
 fn build_python(
