@@ -54,6 +54,25 @@ fn the_files_are_what_the_types_say() {
 }
 
 #[test]
+fn the_kustomization_lists_every_file() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("kustomization.yaml");
+    let listed: serde_json::Value =
+        crds::yaml::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let listed: Vec<&str> = listed["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    let mut made: Vec<String> = crds::all()
+        .iter()
+        .map(|crd| format!("yaml/{}", crds::definitions::file(crd).unwrap().0))
+        .collect();
+    made.sort();
+    assert_eq!(listed, made);
+}
+
+#[test]
 fn every_kind_has_the_incumbents_names() {
     let names: Vec<_> = crds::all()
         .into_iter()
