@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    Router, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse, routing::get,
+    Router, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse as _, routing::get,
 };
 use kit::{Metrics, Shutdown};
 use tokio::net::TcpListener;
