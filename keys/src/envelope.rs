@@ -67,6 +67,14 @@ pub enum SealError {
     TooLong(usize),
 }
 
+/// What an item shows to anybody: the size in bits of the key that it was sealed with, and the length
+/// of what was sealed. `None` when it is too short to be one.
+#[must_use]
+pub fn sealed_sizes(item: &[u8]) -> Option<(usize, usize)> {
+    let parts = split(item).ok()?;
+    Some((parts.rsa.len() * 8, parts.message.len()))
+}
+
 /// The two parts of an item.
 pub(crate) struct Parts<'a> {
     pub(crate) rsa: &'a [u8],

@@ -29,7 +29,7 @@ mod secret_bytes;
 
 pub use base64::{NotBase64, decode as decode_base64, encode as encode_base64};
 pub use certificate::{Certificate, Validity};
-pub use envelope::{MAX_PLAINTEXT_BYTES, SealError, seal};
+pub use envelope::{MAX_PLAINTEXT_BYTES, SealError, seal, sealed_sizes};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use key_error::KeyError;
 pub use key_pair::KeyPair;

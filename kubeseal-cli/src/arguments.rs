@@ -10,6 +10,7 @@ use keys::Scope;
 
 use crate::error::Failure;
 use crate::flags::{FLAGS, Flag, Kind, go_bool};
+use crate::tasks::{self, Task};
 
 /// The process's environment, read once. Modules take what they need from here, so that tests need
 /// not touch the real one.
@@ -38,6 +39,7 @@ impl Environment {
 /// What the user asked for. One field for each flag that has an effect.
 pub(crate) struct Settings {
     pub(crate) environment: Environment,
+    pub(crate) task: Task,
     pub(crate) version: bool,
     pub(crate) input: Option<PathBuf>,
     pub(crate) output: Option<PathBuf>,
@@ -47,7 +49,9 @@ pub(crate) struct Settings {
     pub(crate) allow_empty_data: bool,
     pub(crate) record: bool,
     pub(crate) certificate: String,
+    /// Empty where nobody says it.
     pub(crate) controller_name: String,
+    /// Empty where nobody says it.
     pub(crate) controller_namespace: String,
     pub(crate) fetch_certificate: bool,
     pub(crate) raw: bool,
@@ -109,7 +113,9 @@ pub(crate) fn read(
 pub(crate) fn command() -> Command {
     Command::new("kubeseal")
         .about("Seals Secrets so that they can live in Git")
-        .override_usage("kubeseal [OPTIONS] [FILE] < secret.yaml > sealed.yaml")
+        .override_usage(
+            "kubeseal [OPTIONS] [FILE] < secret.yaml > sealed.yaml\n       kubeseal COMMAND ...",
+        )
         .disable_version_flag(true)
         .arg(
             Arg::new("FILE")
@@ -126,6 +132,8 @@ pub(crate) fn command() -> Command {
                 .help("Print the version and stop"),
         )
         .args(FLAGS.iter().map(Flag::to_argument))
+        .subcommands(tasks::commands())
+        .disable_help_subcommand(true)
 }
 
 /// pflag's texts for what scripts meet most.
@@ -163,11 +171,19 @@ fn usage_text(error: &clap::Error) -> String {
 }
 
 fn settings(matches: &ArgMatches, environment: Environment) -> Result<Settings, Failure> {
+    let (task, matches) = match matches.subcommand() {
+        Some((name, matches)) => (Task::of(name, matches), matches),
+        None => (Task::Classic, matches),
+    };
     let values = Values {
         matches,
         environment: &environment,
     };
-    let positional = matches.get_one::<PathBuf>("FILE").cloned();
+    let positional = matches
+        .try_get_one::<PathBuf>("FILE")
+        .ok()
+        .flatten()
+        .cloned();
     let named = values.path("secret-file");
     if positional.is_some() && named.is_some() {
         return Err(Failure::Usage(
@@ -175,10 +191,8 @@ fn settings(matches: &ArgMatches, environment: Environment) -> Result<Settings, 
         ));
     }
     Ok(Settings {
-        version: matches
-            .get_one::<bool>("version")
-            .copied()
-            .unwrap_or_default(),
+        task,
+        version: matches.try_get_one::<bool>("version").ok().flatten() == Some(&true),
         input: named.or(positional),
         output: values.path("sealed-secret-file"),
         format: values.text("format"),
@@ -187,8 +201,8 @@ fn settings(matches: &ArgMatches, environment: Environment) -> Result<Settings, 
         allow_empty_data: values.switch("allow-empty-data"),
         record: !values.switch("no-record"),
         certificate: values.text("cert"),
-        controller_name: values.text("controller-name"),
-        controller_namespace: values.text("controller-namespace"),
+        controller_name: values.said("controller-name"),
+        controller_namespace: values.said("controller-namespace"),
         fetch_certificate: values.switch("fetch-cert"),
         raw: values.switch("raw"),
         from_file: values.list("from-file"),
@@ -256,6 +270,14 @@ impl Values<'_> {
             )
     }
 
+    /// The text without the default.
+    fn said(&self, name: &str) -> String {
+        self.given(name)
+            .or_else(|| self.variable(name))
+            .unwrap_or_default()
+            .to_owned()
+    }
+
     fn path(&self, name: &str) -> Option<PathBuf> {
         Some(self.text(name))
             .filter(|text| !text.is_empty())
@@ -264,11 +286,7 @@ impl Values<'_> {
 
     fn switch(&self, name: &str) -> bool {
         if self.is_given(name) {
-            return self
-                .matches
-                .get_one::<bool>(name)
-                .copied()
-                .unwrap_or_default();
+            return self.matches.try_get_one::<bool>(name).ok().flatten() == Some(&true);
         }
         self.variable(name)
             .and_then(|value| go_bool(value).ok())
@@ -278,12 +296,8 @@ impl Values<'_> {
     /// The variable's texts, and after them the command line's: pflag adds to a list that was set.
     fn list(&self, name: &str) -> Vec<String> {
         let by_comma = flag(name).is_some_and(|flag| flag.kind == Kind::List);
-        let given = self
-            .matches
-            .get_many::<String>(name)
-            .into_iter()
-            .flatten()
-            .map(String::as_str);
+        let given = self.matches.try_get_many::<String>(name).ok().flatten();
+        let given = given.into_iter().flatten().map(String::as_str);
         self.variable(name)
             .into_iter()
             .chain(given)
@@ -312,11 +326,16 @@ impl Values<'_> {
     }
 
     fn given(&self, name: &str) -> Option<&str> {
-        self.matches.get_one::<String>(name).map(String::as_str)
+        self.matches
+            .try_get_one::<String>(name)
+            .ok()
+            .flatten()
+            .map(String::as_str)
     }
 
     fn is_given(&self, name: &str) -> bool {
-        self.matches.value_source(name) == Some(ValueSource::CommandLine)
+        self.matches.try_contains_id(name).is_ok()
+            && self.matches.value_source(name) == Some(ValueSource::CommandLine)
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
@@ -382,10 +401,7 @@ mod tests {
     #[test]
     fn the_command_line_wins_over_the_environment_and_that_over_the_default() {
         let variables = [("SEALED_SECRETS_CONTROLLER_NAME", "from-environment")];
-        assert_eq!(
-            settings_of(&[], &[]).controller_name,
-            "sealed-secrets-controller"
-        );
+        assert_eq!(settings_of(&[], &[]).controller_name, "");
         assert_eq!(
             settings_of(&[], &variables).controller_name,
             "from-environment"

@@ -10,36 +10,77 @@ use keys::Certificate;
 use crate::arguments::Settings;
 use crate::cluster::Controller;
 use crate::error::Failure;
+use crate::profile::Profile;
 use crate::{files, web};
 
 /// The certificate's text as it is found, for `--fetch-cert`.
 pub(crate) fn fetch(settings: &Settings) -> Result<Vec<u8>, Failure> {
     if settings.certificate.is_empty() {
-        return web::block_on(async { Controller::connect(settings).await?.certificate().await });
+        return web::block_on(async {
+            Controller::connect(settings, None)
+                .await?
+                .certificate()
+                .await
+        });
     }
-    match Source::of(&settings.certificate) {
+    from(&settings.certificate, settings)
+}
+
+/// The certificate for the file that is read or merged into, or for the current directory.
+pub(crate) fn find(settings: &Settings) -> Result<Certificate, Failure> {
+    let path = settings.merge_into.as_deref().or(settings.input.as_deref());
+    find_for(settings, path)
+}
+
+/// The certificate to seal with: that of `--cert`, else that of the repository's profile for the path,
+/// else the cluster's. It holds an RSA key and has not expired.
+pub(crate) fn find_for(settings: &Settings, path: Option<&Path>) -> Result<Certificate, Failure> {
+    let pem = if settings.certificate.is_empty() {
+        let profile = Profile::for_path(path.unwrap_or_else(|| Path::new(".")))?;
+        match profile
+            .as_ref()
+            .map(Profile::certificate)
+            .transpose()?
+            .flatten()
+        {
+            Some(certificate) => from(&certificate, settings)?,
+            None => web::block_on(async {
+                Controller::connect(settings, profile.as_ref())
+                    .await?
+                    .certificate()
+                    .await
+            })?,
+        }
+    } else {
+        from(&settings.certificate, settings)?
+    };
+    let certificate = Certificate::from_pem(&pem).map_err(Failure::work)?;
+    refuse_expired(&certificate)?;
+    Ok(certificate)
+}
+
+fn from(certificate: &str, settings: &Settings) -> Result<Vec<u8>, Failure> {
+    match Source::of(certificate) {
         Source::File(path) => Ok(files::read(path)?.expose().to_vec()),
-        Source::FileUrl(path) => from_file_url(&settings.certificate, path),
-        Source::Web => web::block_on(web::get(&settings.certificate, &settings.environment)),
+        Source::FileUrl(path) => from_file_url(certificate, path),
+        Source::Web => web::block_on(web::get(certificate, &settings.environment)),
     }
 }
 
-/// The certificate, ready to seal with: it holds an RSA key and has not expired.
-pub(crate) fn find(settings: &Settings) -> Result<Certificate, Failure> {
-    let certificate = Certificate::from_pem(&fetch(settings)?).map_err(Failure::work)?;
-    if certificate.is_expired(SystemTime::now()) {
-        let day = Timestamp::try_from(certificate.validity().not_after)
-            .map(|end| {
-                end.to_zoned(TimeZone::UTC)
-                    .strftime("%B %-d, %Y")
-                    .to_string()
-            })
-            .unwrap_or_default();
-        return Err(Failure::Work(format!(
-            "failed to encrypt using an expired certificate on {day}"
-        )));
+fn refuse_expired(certificate: &Certificate) -> Result<(), Failure> {
+    if !certificate.is_expired(SystemTime::now()) {
+        return Ok(());
     }
-    Ok(certificate)
+    let day = Timestamp::try_from(certificate.validity().not_after)
+        .map(|end| {
+            end.to_zoned(TimeZone::UTC)
+                .strftime("%B %-d, %Y")
+                .to_string()
+        })
+        .unwrap_or_default();
+    Err(Failure::Work(format!(
+        "failed to encrypt using an expired certificate on {day}"
+    )))
 }
 
 /// What the text after `--cert` means (`isFilename` in `pkg/kubeseal/kubeseal.go`).

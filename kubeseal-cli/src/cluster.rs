@@ -10,20 +10,71 @@ use serde_json::Value;
 use crate::arguments::Settings;
 use crate::error::Failure;
 use crate::kubeconfig;
+use crate::profile::Profile;
 use crate::web::{self, Answer};
 
-/// The API server, and where in it the controller is.
-pub(crate) struct Controller<'a> {
+/// The API server, and where in it the controller may be.
+pub(crate) struct Controller {
     client: kube::Client,
     timeout: Duration,
-    namespace: &'a str,
-    name: &'a str,
+    /// Namespace and name of the Service, the likeliest first.
+    candidates: Vec<(String, String)>,
 }
 
-impl<'a> Controller<'a> {
-    pub(crate) async fn connect(settings: &'a Settings) -> Result<Self, Failure> {
+/// The Service as the manifests, the Helm chart and Flux's guide install it. The first one is the
+/// incumbent's default.
+const USUAL_PLACES: [(&str, &str); 4] = [
+    ("kube-system", "sealed-secrets-controller"),
+    ("sealed-secrets", "sealed-secrets"),
+    ("kube-system", "sealed-secrets"),
+    ("flux-system", "sealed-secrets-controller"),
+];
+
+/// Where to look: where the flags or the profile say, else in the usual places.
+fn candidates(settings: &Settings, profile: Option<&Profile>) -> Vec<(String, String)> {
+    let of_profile = |field: fn(&Profile) -> &Option<String>| {
+        profile
+            .and_then(|profile| field(profile).clone())
+            .unwrap_or_default()
+    };
+    let or = |flag: &String, other: String| if flag.is_empty() { other } else { flag.clone() };
+    let namespace = or(
+        &settings.controller_namespace,
+        of_profile(|profile| &profile.controller_namespace),
+    );
+    let name = or(
+        &settings.controller_name,
+        of_profile(|profile| &profile.controller_name),
+    );
+    let [usual, ..] = USUAL_PLACES;
+    if namespace.is_empty() && name.is_empty() {
+        let owned = |(namespace, name): (&str, &str)| (namespace.to_owned(), name.to_owned());
+        return USUAL_PLACES.into_iter().map(owned).collect();
+    }
+    if name.is_empty() {
+        // A namespace of its own mostly holds what the Helm chart installs.
+        let names = [usual.1, "sealed-secrets"];
+        return names
+            .into_iter()
+            .map(|name| (namespace.clone(), name.to_owned()))
+            .collect();
+    }
+    let namespace = if namespace.is_empty() {
+        usual.0.to_owned()
+    } else {
+        namespace
+    };
+    vec![(namespace, name)]
+}
+
+impl Controller {
+    pub(crate) async fn connect(
+        settings: &Settings,
+        profile: Option<&Profile>,
+    ) -> Result<Self, Failure> {
+        let context = profile.and_then(|profile| profile.context.as_deref());
         let mut config =
-            kubeconfig::client_config(&settings.connection, &settings.environment).await?;
+            kubeconfig::client_config(&settings.connection, context, &settings.environment).await?;
         // Where the controller cannot be reached there is another way, so it is not waited for.
         config.default_retry = false;
         let client =
@@ -31,8 +82,7 @@ impl<'a> Controller<'a> {
         Ok(Self {
             client,
             timeout: timeout(&settings.connection.request_timeout)?,
-            namespace: &settings.controller_namespace,
-            name: &settings.controller_name,
+            candidates: candidates(settings, profile),
         })
     }
 
@@ -44,14 +94,24 @@ impl<'a> Controller<'a> {
             Ok(pem) => return Ok(pem),
             Err(failure) => failure,
         };
-        match self.published_certificate().await {
-            Ok(pem) => Ok(pem.into_bytes()),
-            Err(cause) => Err(Failure::Work(format!(
-                "{through_service}\nThe published certificate was tried too: \
-                 ConfigMap {}/{CONFIG_MAP_NAME}: {cause}",
-                self.namespace
-            ))),
+        let mut tried = Vec::new();
+        let mut namespaces: Vec<&str> = Vec::new();
+        for (namespace, _) in &self.candidates {
+            if namespaces.contains(&namespace.as_str()) {
+                continue;
+            }
+            namespaces.push(namespace);
+            match self.published_certificate(namespace).await {
+                Ok(pem) => return Ok(pem.into_bytes()),
+                Err(cause) => {
+                    tried.push(format!("ConfigMap {namespace}/{CONFIG_MAP_NAME}: {cause}"));
+                }
+            }
         }
+        Err(Failure::Work(format!(
+            "{through_service}\nThe published certificate was tried too:\n{}",
+            tried.join("\n")
+        )))
     }
 
     async fn certificate_through_service(&self) -> Result<Vec<u8>, Failure> {
@@ -81,11 +141,8 @@ impl<'a> Controller<'a> {
             .map(|answer| answer.body)
     }
 
-    async fn published_certificate(&self) -> Result<String, String> {
-        let path = format!(
-            "/api/v1/namespaces/{}/configmaps/{CONFIG_MAP_NAME}",
-            self.namespace
-        );
+    async fn published_certificate(&self, namespace: &str) -> Result<String, String> {
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps/{CONFIG_MAP_NAME}");
         let map = self.object(&path).await?;
         let entry = |name: &str| map.pointer("/data")?.get(name)?.as_str();
         let keys = entry(KEYS_FILE).ok_or_else(|| format!("it has no {KEYS_FILE}"))?;
@@ -102,24 +159,26 @@ impl<'a> Controller<'a> {
             .ok_or_else(|| format!("it has no {file}"))
     }
 
-    /// The proxy's path to the controller. The port's name is part of it and may be empty.
+    /// The proxy's path to the controller, at the first place where there is a Service. The port's name
+    /// is part of it and may be empty.
     pub(crate) async fn proxy_path(&self, suffix: &str) -> Result<String, Failure> {
-        let (namespace, name) = (self.namespace, self.name);
-        let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
-        let service = self.object(&path).await.map_err(|cause| {
-            Failure::Work(format!(
-                "cannot get sealed secret service: {cause}.\nPlease, use the flag \
-                 --controller-name and --controller-namespace to set up the name and namespace \
-                 of the sealed secrets controller"
-            ))
-        })?;
-        let port = service
-            .pointer("/spec/ports/0")
-            .ok_or_else(|| Failure::Work(format!("the service {namespace}/{name} has no port")))?;
-        let port = port.get("name").and_then(Value::as_str).unwrap_or_default();
-        Ok(format!(
-            "/api/v1/namespaces/{namespace}/services/http:{name}:{port}/proxy{suffix}"
-        ))
+        let mut first_cause = String::new();
+        let mut tried = Vec::new();
+        for (namespace, name) in &self.candidates {
+            let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
+            match self.object(&path).await {
+                Ok(service) => return proxy_path(&service, namespace, name, suffix),
+                Err(cause) if tried.is_empty() => first_cause = cause,
+                Err(_) => {}
+            }
+            tried.push(format!("{namespace}/{name}"));
+        }
+        Err(Failure::Work(format!(
+            "cannot get sealed secret service: {first_cause}.\nPlease, use the flag \
+             --controller-name and --controller-namespace to set up the name and namespace of the \
+             sealed secrets controller\nServices that were tried: {}",
+            tried.join(", ")
+        )))
     }
 
     async fn object(&self, path: &str) -> Result<Value, String> {
@@ -147,6 +206,21 @@ impl<'a> Controller<'a> {
             Err(Refusal::of(&answer))
         }
     }
+}
+
+fn proxy_path(
+    service: &Value,
+    namespace: &str,
+    name: &str,
+    suffix: &str,
+) -> Result<String, Failure> {
+    let port = service
+        .pointer("/spec/ports/0")
+        .ok_or_else(|| Failure::Work(format!("the service {namespace}/{name} has no port")))?;
+    let port = port.get("name").and_then(Value::as_str).unwrap_or_default();
+    Ok(format!(
+        "/api/v1/namespaces/{namespace}/services/http:{name}:{port}/proxy{suffix}"
+    ))
 }
 
 /// client-go asks at most ten times more.

@@ -7,6 +7,9 @@ use std::process::ExitCode;
 /// A failure as the user sees it: `error: ` and the text.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    /// `check` found so many errors, and has printed them: exit code 3.
+    #[error("{0} errors were found")]
+    Findings(usize),
     /// The command line is wrong: exit code 2.
     #[error("{0}")]
     Usage(String),
@@ -29,6 +32,7 @@ impl Failure {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
+            Self::Findings(_) => ExitCode::from(3),
             Self::Usage(_) => ExitCode::from(2),
             Self::Work(_) => ExitCode::FAILURE,
         }

@@ -70,6 +70,15 @@ impl Flag {
         (self.group != Logging).then(name)
     }
 
+    /// Whether the commands have it too, and not only the original's modes.
+    fn is_global(&self) -> bool {
+        match self.group {
+            Certificate => self.name != "fetch-cert",
+            Cluster | Logging => true,
+            Sealing | Mode => self.name == "no-record",
+        }
+    }
+
     /// The flag for the command line parser, with pflag's rules: the last one counts, and a switch
     /// takes a value only after an equals sign.
     pub(crate) fn to_argument(&self) -> Arg {
@@ -90,6 +99,7 @@ impl Flag {
             Text => argument.value_name("TEXT").overrides_with(self.name),
             List | Repeated => argument.action(ArgAction::Append).value_name("TEXT"),
         };
+        let argument = argument.global(self.is_global());
         match self.short {
             Some(short) => argument.short(short),
             None => argument,
@@ -138,7 +148,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("format", Text, Sealing, "Output format: json or yaml").short('o').default("json"),
     flag("scope", Text, Sealing, "strict, namespace-wide or cluster-wide; the Secret's annotations may say it too"),
     flag("name", Text, Sealing, "Name to seal for (needed with --raw and the strict scope)"),
-    flag("namespace", Text, Sealing, "Namespace to seal for").short('n'),
+    flag("namespace", Text, Cluster, "Namespace to seal for").short('n'),
     flag("allow-empty-data", Switch, Sealing, "Allow a Secret without any value"),
     flag("no-record", Switch, Sealing, "Do not note in an annotation what each item was sealed with"),
     flag("cert", Text, Certificate, "Certificate to seal with: a file or a file, http or https URL"),

@@ -16,7 +16,7 @@ pub(crate) fn namespace(connection: &Connection, environment: &Environment) -> S
     if !connection.namespace.is_empty() {
         return connection.namespace.clone();
     }
-    let selected = Selected::load(connection, environment).ok();
+    let selected = Selected::load(connection, None, environment).ok();
     let usable = selected.filter(|selected| selected.has_server());
     let of_context = usable.map(|selected| {
         selected
@@ -36,9 +36,10 @@ pub(crate) fn namespace(connection: &Connection, environment: &Environment) -> S
 /// The configuration for a client.
 pub(crate) async fn client_config(
     connection: &Connection,
+    profile_context: Option<&str>,
     environment: &Environment,
 ) -> Result<kube::Config, Failure> {
-    let selected = Selected::load(connection, environment)?;
+    let selected = Selected::load(connection, profile_context, environment)?;
     if !selected.has_server() {
         if connection.kubeconfig.is_none() && is_in_cluster(environment) {
             return kube::Config::incluster().map_err(Failure::work);
@@ -88,10 +89,20 @@ struct Selected {
 }
 
 impl Selected {
-    fn load(connection: &Connection, environment: &Environment) -> Result<Self, Failure> {
+    /// `context` is taken where no flag names one.
+    fn load(
+        connection: &Connection,
+        context: Option<&str>,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
         let config = read(connection, environment)?;
-        let context_name = filled(&connection.context).or_else(|| config.current_context.clone());
-        let context = find_context(&config, context_name.as_deref(), &connection.context)?;
+        let asked_for = if connection.context.is_empty() {
+            context.unwrap_or_default()
+        } else {
+            &connection.context
+        };
+        let context_name = filled(asked_for).or_else(|| config.current_context.clone());
+        let context = find_context(&config, context_name.as_deref(), asked_for)?;
         let cluster_name = filled(&connection.cluster).unwrap_or_else(|| context.cluster.clone());
         let user_name = filled(&connection.user).or_else(|| context.user.clone());
         let cluster = config

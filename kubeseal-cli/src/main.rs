@@ -5,17 +5,26 @@
 
 mod arguments;
 mod certificate;
+mod check;
 mod cluster;
+mod diff;
+mod editor;
 mod error;
 mod files;
 mod flags;
+mod generated;
+mod inspect;
+mod items;
 mod kubeconfig;
 mod merge;
 mod namespace;
+mod process;
+mod profile;
 mod raw;
 mod recover;
 mod run;
 mod seal;
+mod tasks;
 mod terminal;
 mod validate;
 mod web;

@@ -9,7 +9,11 @@ use keys::SecretBytes;
 use crate::arguments::{self, Environment, Request, Settings};
 use crate::error::Failure;
 use crate::files::{self, Audience};
-use crate::{certificate, merge, raw, recover, seal, terminal, validate};
+use crate::tasks::Task;
+use crate::{
+    certificate, check, diff, editor, generated, inspect, items, merge, raw, recover, seal,
+    terminal, validate,
+};
 
 /// Does what the command line asks for.
 pub(crate) fn run(
@@ -23,12 +27,32 @@ pub(crate) fn run(
     if settings.version {
         return terminal::print(VERSION.as_bytes());
     }
-    work(&settings)
+    match &settings.task {
+        Task::Classic => classic(&settings),
+        Task::Check { paths, format } => check::check(&settings, paths, *format),
+        Task::Completion(shell) => generated::completion(*shell),
+        Task::Diff {
+            revision,
+            paths,
+            markdown,
+        } => diff::diff(revision.as_deref().unwrap_or("HEAD"), paths, *markdown),
+        Task::Edit(place) => editor::edit(&settings, place),
+        Task::Inspect { file, json } => inspect::inspect(file, *json),
+        Task::Man(directory) => generated::man(directory),
+        Task::Remove { place, items } => items::remove(place, items),
+        Task::Rename { place, from, to } => items::rename(place, from, to),
+        Task::Set {
+            place,
+            item,
+            source,
+        } => items::set(&settings, place, item, source),
+    }
 }
 
 const VERSION: &str = concat!("kubeseal version: v", env!("CARGO_PKG_VERSION"), "\n");
 
-fn work(settings: &Settings) -> Result<(), Failure> {
+/// What the original does.
+fn classic(settings: &Settings) -> Result<(), Failure> {
     if !settings.from_file.is_empty() && !settings.raw {
         return Err(Failure::work("--from-file requires --raw"));
     }

@@ -11,13 +11,14 @@ use crate::arguments::Settings;
 use crate::cluster::Controller;
 use crate::error::Failure;
 use crate::files::{self, Audience};
+use crate::profile::Profile;
 use crate::{terminal, web};
 
 /// Asks the controller whether it can open every SealedSecret of a stream (`ValidateSealedSecret`).
 pub(crate) fn validate(settings: &Settings, input: &SecretBytes) -> Result<(), Failure> {
     let (_, documents) = sealed_documents(input)?;
     web::block_on(async {
-        let controller = Controller::connect(settings).await?;
+        let controller = Controller::connect(settings, profile(settings)?.as_ref()).await?;
         let path = controller.proxy_path("/v1/verify").await?;
         for document in &documents {
             let answer = controller.post(&path, &document.value).await;
@@ -68,6 +69,10 @@ pub(crate) fn re_encrypt(
     }
 }
 
+fn profile(settings: &Settings) -> Result<Option<Profile>, Failure> {
+    Profile::for_path(settings.input.as_deref().unwrap_or_else(|| Path::new(".")))
+}
+
 /// The items of one SealedSecret, in base64.
 type Items = serde_json::Map<String, Value>;
 
@@ -89,7 +94,7 @@ async fn rotate(
     settings: &Settings,
     documents: &[Document],
 ) -> Result<(Vec<Items>, Option<Fingerprint>), Failure> {
-    let controller = Controller::connect(settings).await?;
+    let controller = Controller::connect(settings, profile(settings)?.as_ref()).await?;
     let path = controller.proxy_path("/v1/rotate").await?;
     let mut answers = Vec::with_capacity(documents.len());
     for document in documents {

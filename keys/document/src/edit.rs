@@ -11,6 +11,7 @@ mod splice;
 
 use serde_json::{Map, Value};
 
+pub(crate) use sealed_file::check_item_name;
 pub use sealed_file::{Identity, SealedFile};
 
 /// An edit that cannot be made. The texts hold names of fields, never values.

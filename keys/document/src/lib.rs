@@ -5,6 +5,8 @@
 //! and the input and carries the output away.
 
 mod edit;
+mod examine;
+mod form;
 mod go_json;
 mod metadata;
 mod output;
@@ -15,6 +17,8 @@ mod secret;
 mod stream;
 
 pub use edit::{EditError, Identity, SealedFile};
+pub use examine::{Examined, Finding, KnownKeys, Rule, Severity, examine};
+pub use form::{Form, FormError};
 pub use metadata::scope_in;
 pub use output::{Format, UnsupportedFormat, write_json, write_yaml};
 pub use published::{

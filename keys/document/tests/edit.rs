@@ -474,7 +474,7 @@ fn the_first_item_is_put_where_there_is_none() {
     for (before, after) in cases {
         let text = format!("{HEAD}{before}");
         let edited = edited(&text, |file, at| {
-            file.set_item(at, "a", b"x", None).unwrap()
+            file.set_item(at, "a", b"x", None).unwrap();
         });
         assert_eq!(edited, format!("{HEAD}{after}"));
     }
@@ -484,15 +484,15 @@ fn the_first_item_is_put_where_there_is_none() {
 fn a_new_item_is_put_in_order_where_the_others_are_in_order() {
     let text = format!("{HEAD}spec:\n  encryptedData:\n    a: eA==\n    c: eA== # last\n");
     let with_b = edited(&text, |file, at| {
-        file.set_item(at, "b", b"x", None).unwrap()
+        file.set_item(at, "b", b"x", None).unwrap();
     });
     assert!(with_b.ends_with("    a: eA==\n    b: eA==\n    c: eA== # last\n"));
     let with_d = edited(&text, |file, at| {
-        file.set_item(at, "d", b"x", None).unwrap()
+        file.set_item(at, "d", b"x", None).unwrap();
     });
     assert!(with_d.ends_with("    c: eA== # last\n    d: eA==\n"));
     let with_capital = edited(&text, |file, at| {
-        file.set_item(at, "B", b"x", None).unwrap()
+        file.set_item(at, "B", b"x", None).unwrap();
     });
     assert!(with_capital.contains("encryptedData:\n    B: eA==\n    a: eA==\n"));
 }

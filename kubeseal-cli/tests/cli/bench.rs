@@ -59,6 +59,7 @@ impl Bench {
         arguments: &[&str],
         input: &[u8],
     ) -> Outcome {
+        #[expect(clippy::disallowed_methods, reason = "the program under test")]
         let mut child = Command::new(env!("CARGO_BIN_EXE_kubeseal"))
             .args(arguments)
             .current_dir(self.directory.path())

@@ -5,9 +5,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bench;
+mod checking;
 mod controller;
+mod daily;
+mod differing;
 mod fetching;
 mod merging;
+mod profiles;
 mod raw;
 mod recovery;
 mod sealing;

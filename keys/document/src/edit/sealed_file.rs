@@ -282,7 +282,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const MAX_ITEM_NAME_BYTES: usize = 253;
 
 /// The names that the API server takes for the items of a Secret (`IsConfigMapKey`).
-fn check_item_name(name: &str) -> Result<(), EditError> {
+pub(crate) fn check_item_name(name: &str) -> Result<(), EditError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let fits = (1..=MAX_ITEM_NAME_BYTES).contains(&name.len()) && name.bytes().all(allowed);
     if fits && name != "." && !name.starts_with("..") {
