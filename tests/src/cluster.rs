@@ -123,9 +123,9 @@ impl Cluster {
     /// If the YAML cannot be read, or the API server refuses a document.
     pub async fn apply(&self, yaml: &str) -> Result<Vec<Coordinates>, Failure> {
         let mut applied = Vec::new();
-        for document in serde_saphyr::from_multiple::<Value>(yaml)? {
-            if !document.is_null() {
-                applied.push(self.apply_value(&document).await?);
+        for document in crds::yaml::documents(yaml)? {
+            if !document.value.is_null() {
+                applied.push(self.apply_value(&document.value).await?);
             }
         }
         Ok(applied)
@@ -373,7 +373,18 @@ impl Cluster {
         let metadata = json!({"name": service, "namespace": namespace, "labels": labels});
         self.apply_value(&json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": metadata,
-            "spec": {"containers": [{"name": "process", "image": "none"}]},
+            // It never runs; the namespace may ask for the restricted profile all the same.
+            "spec": {
+                "securityContext": {
+                    "runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [{
+                    "name": "process", "image": "none",
+                    "securityContext": {
+                        "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
+                    },
+                }],
+            },
         }))
         .await?;
         let pod = Coordinates::new("v1", "Pod", namespace, service);

@@ -14,13 +14,12 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
-use tokio::sync::OnceCell;
 
 use crate::cache::{self, CONTROL_PLANE};
 use crate::scratch::Scratch;
 use crate::{
-    Cluster, Failure, Invocation, Kubeconfig, Observation, Process, ProcessBuilder, eventually,
-    own_network,
+    Cluster, Failure, Invocation, Kubeconfig, Observation, Process, ProcessBuilder, Shared,
+    eventually, own_network, share,
 };
 
 /// kube-apiserver with RBAC and a certificate authority of its own, etcd without fsync, and
@@ -42,8 +41,8 @@ impl ControlPlane {
     /// # Errors
     /// If it does not start; with the end of the log of the part that did not.
     pub async fn shared() -> Result<&'static Self, Failure> {
-        static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
-        SHARED.get_or_try_init(Self::start).await
+        static SHARED: Shared<ControlPlane> = Shared::const_new();
+        share(&SHARED, Self::start).await
     }
 
     /// Starts one with the kinds of `crds/yaml` installed. They are there before the controller
@@ -99,7 +98,9 @@ impl ControlPlane {
         let mut apiserver = apiserver(secure_port, client_port, directory)?.start(directory)?;
         let authority = directory.join("certificates/apiserver.crt");
         eventually("the API server's certificate", async || {
-            apiserver.must_run()?;
+            if let Err(ended) = apiserver.must_run() {
+                return Ok(Observation::Never(ended));
+            }
             // It is a certificate of an authority made for it, followed by that authority's.
             let text = std::fs::read_to_string(&authority).unwrap_or_default();
             let whole = text.matches("END CERTIFICATE").count() == 2;
@@ -239,7 +240,9 @@ impl ControlPlane {
     async fn default_account(&self, manager: &mut Process) -> Result<(), Failure> {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.admin.client().await?, "default");
         eventually("the controller manager's first work", async || {
-            manager.must_run()?;
+            if let Err(ended) = manager.must_run() {
+                return Ok(Observation::Never(ended));
+            }
             let account = accounts.get_opt("default").await?;
             Ok(Observation::when(account.is_some(), || {
                 String::from("no default account")
@@ -253,9 +256,6 @@ impl ControlPlane {
 fn definitions() -> Result<Vec<String>, Failure> {
     let directory = cache::repository().join("crds/yaml");
     let mut files = Vec::new();
-    if !directory.is_dir() {
-        return Ok(Vec::new());
-    }
     for entry in std::fs::read_dir(directory)? {
         files.push(entry?.path());
     }
@@ -343,7 +343,9 @@ const CONTROLLERS: [&str; 10] = [
 async fn ready(admin: &Kubeconfig, apiserver: &mut Process) -> Result<(), Failure> {
     let client = admin.client().await?;
     eventually("readiness of the API server", async || {
-        apiserver.must_run()?;
+        if let Err(ended) = apiserver.must_run() {
+            return Ok(Observation::Never(ended));
+        }
         let request = http::Request::get("/readyz").body(Vec::new())?;
         let answer = client.request_text(request).await?;
         Ok(Observation::when(answer == "ok", || answer))

@@ -101,8 +101,10 @@ impl ControllerBuilder {
     /// # Errors
     /// If it does not start.
     pub fn start_unready(&self, scratch: Scratch) -> Result<Controller, Failure> {
+        let process = self.process.clone().start(scratch.path())?;
+        eventually::show_on_timeout(process.log());
         Ok(Controller {
-            process: self.process.clone().start(scratch.path())?,
+            process,
             port: self.port,
             metrics_port: self.metrics_port,
             scratch,
@@ -126,7 +128,9 @@ impl Controller {
     pub async fn ready(&mut self) -> Result<(), Failure> {
         let url = self.url();
         let waited = eventually("readiness of the controller", async || {
-            self.process.must_run()?;
+            if let Err(ended) = self.process.must_run() {
+                return Ok(Observation::Never(ended));
+            }
             let (status, body) = upstream::get(&url, "/readyz").await?;
             Ok(Observation::when(status == StatusCode::OK, || {
                 format!("{status}: {body}")
@@ -134,6 +138,9 @@ impl Controller {
         })
         .await;
         waited.map_err(|failure| {
+            if self.process.must_run().is_err() {
+                return failure;
+            }
             let tail = self.process.tail();
             Failure::new(format!("{failure}; the end of its log:\n{tail}"))
         })

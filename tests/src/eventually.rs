@@ -1,5 +1,7 @@
 //! Waiting for a condition, and telling what was seen when it does not come.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::Failure;
@@ -10,6 +12,8 @@ pub enum Observation<T> {
     Seen(T),
     /// Not yet; the text says what is there instead, for the message of a timeout.
     NotYet(String),
+    /// It will never come, as who should bring it about has ended, say.
+    Never(Failure),
 }
 
 impl<T> Observation<T> {
@@ -34,7 +38,8 @@ impl Observation<()> {
 /// waited out by a test that fails.
 ///
 /// # Errors
-/// After the minute, with what was last seen. An error of the look itself counts as "not yet".
+/// After the minute, with what was last seen; or as soon as it can never come. An error of the look
+/// itself counts as "not yet".
 pub async fn eventually<T, F>(what: &str, look: F) -> Result<T, Failure>
 where
     F: AsyncFnMut() -> Result<Observation<T>, Failure>,
@@ -57,11 +62,13 @@ where
         match tokio::time::timeout(left, look()).await {
             Ok(Ok(Observation::Seen(value))) => return Ok(value),
             Ok(Ok(Observation::NotYet(instead))) => last = instead,
+            Ok(Ok(Observation::Never(failure))) => return Err(failure.while_doing(what)),
             Ok(Err(failure)) => last = failure.to_string(),
             Err(_elapsed) => {}
         }
         if start.elapsed() >= limit {
             let seconds = limit.as_secs();
+            show_logs();
             return Err(Failure::new(format!(
                 "{what} did not happen within {seconds} s; last seen: {last}"
             )));
@@ -69,6 +76,34 @@ where
         tokio::time::sleep(PAUSE).await;
     }
 }
+
+/// Has the end of a log printed whenever a wait is over without success: the test then shows it.
+pub(crate) fn show_on_timeout(log: &Path) {
+    let mut logs = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !logs.iter().any(|known| known == log) {
+        logs.push(log.to_owned());
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a failing test shows why")]
+fn show_logs() {
+    for log in LOGS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        // It is gone if its process is.
+        if let Ok(text) = std::fs::read_to_string(log) {
+            eprintln!("--- the end of {}:\n{}", log.display(), last_lines(&text));
+        }
+    }
+}
+
+/// The last lines of a log, enough to tell what its process was doing.
+pub(crate) fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(TAIL_LINES);
+    lines.get(from..).unwrap_or_default().join("\n")
+}
+
+static LOGS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+const TAIL_LINES: usize = 40;
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Short enough that a passing test does not notice it.
@@ -96,6 +131,17 @@ mod tests {
             "{failure}"
         );
         assert!(looks > 1);
+    }
+
+    #[tokio::test]
+    async fn what_can_never_come_is_not_waited_for() {
+        let start = Instant::now();
+        let waited = eventually("the cow", async || {
+            Ok(Observation::<()>::Never(Failure::new("the cow is dead")))
+        })
+        .await;
+        assert_eq!(waited.unwrap_err().message(), "the cow: the cow is dead");
+        assert!(start.elapsed() < LIMIT);
     }
 
     #[tokio::test]

@@ -51,9 +51,13 @@ impl fmt::Debug for Failure {
     }
 }
 
-impl<E: Error> From<E> for Failure {
+impl<E: Error + 'static> From<E> for Failure {
     #[track_caller]
     fn from(error: E) -> Self {
+        // Its own text repeats the whole answer of the API server after the message.
+        if let Some(kube::Error::Api(status)) = (&error as &dyn Error).downcast_ref() {
+            return Self::new(status.message.clone());
+        }
         let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {

@@ -38,6 +38,7 @@ mod process;
 mod real_kubeseal;
 pub mod rights;
 mod scratch;
+mod share;
 mod upstream;
 
 pub use api_proxy::{ApiProxy, Write};
@@ -55,3 +56,4 @@ pub use moto::{Call, Moto, REGION};
 pub use process::{Process, ProcessBuilder};
 pub use real_kubeseal::RealKubeseal;
 pub use scratch::Scratch;
+pub use share::{Shared, share};

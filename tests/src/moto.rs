@@ -10,14 +10,13 @@ use axum::extract::{Request, State};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 use crate::cache::MOTO;
 use crate::control_plane::free_ports;
 use crate::faults::{self, Fault, Faults};
 use crate::scratch::Scratch;
 use crate::upstream::{self, Server, Upstream};
-use crate::{Failure, Observation, Process, ProcessBuilder, eventually};
+use crate::{Failure, Observation, Process, ProcessBuilder, Shared, eventually, share};
 
 /// An AWS endpoint of a test's own. The moto behind it is one for the whole process: give secrets
 /// names that are the test's own too.
@@ -268,8 +267,8 @@ struct Behind {
 
 impl Behind {
     async fn shared() -> Result<&'static Self, Failure> {
-        static SHARED: OnceCell<Behind> = OnceCell::const_new();
-        SHARED.get_or_try_init(Self::start).await
+        static SHARED: Shared<Behind> = Shared::const_new();
+        share(&SHARED, Self::start).await
     }
 
     async fn start() -> Result<Self, Failure> {
@@ -280,7 +279,9 @@ impl Behind {
             .start(logs.path())?;
         let url = format!("http://127.0.0.1:{port}");
         eventually("the first answer of moto", async || {
-            process.must_run()?;
+            if let Err(ended) = process.must_run() {
+                return Ok(Observation::Never(ended));
+            }
             let look = upstream::get(&url, "/moto-api/data.json");
             let (status, _body) = tokio::time::timeout(PATIENCE, look).await??;
             Ok(Observation::when(status == StatusCode::OK, || {

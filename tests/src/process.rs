@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::Failure;
+use crate::eventually::last_lines;
 
 /// What to start: a program by its path, with an environment of its own.
 #[derive(Clone, Debug)]
@@ -154,10 +155,7 @@ impl Process {
 
     /// The last lines of what it printed.
     pub fn tail(&self) -> String {
-        let text = self.output().unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        let from = lines.len().saturating_sub(TAIL_LINES);
-        lines.get(from..).unwrap_or_default().join("\n")
+        last_lines(&self.output().unwrap_or_default())
     }
 
     /// Resident memory now, in KiB, from `/proc`.
@@ -289,8 +287,6 @@ fn spawn_on_the_lasting_thread(command: Command) -> std::io::Result<Child> {
 }
 
 type Order = (Command, Sender<std::io::Result<Child>>);
-
-const TAIL_LINES: usize = 40;
 
 #[cfg(test)]
 mod tests {
