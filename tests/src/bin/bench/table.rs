@@ -1,0 +1,56 @@
+//! What the benchmark prints.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is its purpose"
+)]
+
+/// What was measured until now.
+#[derive(Default)]
+pub(crate) struct Table {
+    rows: Vec<[String; 5]>,
+}
+
+/// A measured quantity with its unit.
+#[derive(Clone, Copy)]
+pub(crate) struct Quantity {
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+}
+
+impl Table {
+    /// Adds a line. `incumbent` is missing where there is nothing to compare with; the budget is the
+    /// design's, in words.
+    pub(crate) fn add(
+        &mut self,
+        what: &str,
+        incumbent: Option<Quantity>,
+        ours: Quantity,
+        budget: &str,
+    ) {
+        let show = |quantity: Quantity| format!("{:.1} {}", quantity.value, quantity.unit);
+        let ratio = incumbent.map(|theirs| format!("{:.1} x", theirs.value / ours.value));
+        self.rows.push([
+            what.to_owned(),
+            incumbent.map_or_else(|| String::from("-"), show),
+            show(ours),
+            ratio.unwrap_or_else(|| String::from("-")),
+            budget.to_owned(),
+        ]);
+    }
+
+    pub(crate) fn print(&self) {
+        let head = ["", "incumbent", "Signet", "less by", "budget"].map(str::to_owned);
+        println!();
+        for row in std::iter::once(&head).chain(&self.rows) {
+            let [what, incumbent, ours, ratio, budget] = row;
+            println!("{what:<44} {incumbent:>12} {ours:>12} {ratio:>9}   {budget}");
+        }
+    }
+}
+
+/// Says on standard error why there is nothing more to see.
+pub(crate) fn complain(text: &str) {
+    eprintln!("{text}");
+}
