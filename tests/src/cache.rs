@@ -107,6 +107,18 @@ pub const KUSTOMIZE: Component = Component {
     },
 };
 
+/// The real helm.
+pub const HELM: Component = Component {
+    name: "helm",
+    source: "tests/tools/helm",
+    recipe: Recipe::Go {
+        package: "tool",
+        linker_flags: "",
+        programs: &["helm"],
+        links: &[],
+    },
+};
+
 /// Our own small program around kustomize's library, which the controller starts.
 pub const SIGNET_KUSTOMIZE: Component = Component {
     name: "signet-kustomize",
@@ -129,11 +141,12 @@ pub const MOTO: Component = Component {
 };
 
 /// Everything that `make prepare` builds, what takes longest first.
-pub const ALL: [Component; 6] = [
+pub const ALL: [Component; 7] = [
     CONTROL_PLANE,
     SEALED_SECRETS,
     SEALED_SECRETS_SUITE,
     KUSTOMIZE,
+    HELM,
     SIGNET_KUSTOMIZE,
     MOTO,
 ];
