@@ -1,0 +1,394 @@
+//! The walk over the tree.
+
+use super::Failure;
+use crate::functions::{Call, Dialect};
+use crate::limits::{Budget, Exceeded};
+use crate::print::{Sink, plain};
+use crate::syntax::{Branches, Command, Definitions, Node, Operand, Pipe, Range};
+use crate::value::Value;
+
+/// What a key that is not there is (`Option("missingkey=...")`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// No value, printed as `<no value>`: Go's default.
+    NoValue,
+    /// An error.
+    Error,
+}
+
+/// A failure and the line of the action where it happened.
+pub(crate) struct Stopped {
+    pub(crate) line: usize,
+    pub(crate) failure: Failure,
+}
+
+/// Runs a template on its data.
+pub(crate) fn run(
+    definitions: &Definitions,
+    dialect: Dialect,
+    data: Value,
+    budget: &Budget,
+) -> Result<Vec<u8>, Stopped> {
+    let mut state = State {
+        definitions,
+        call: Call { dialect, budget },
+        missing: dialect.missing(),
+        variables: vec![("$".to_owned(), data.clone())],
+        depth: 0,
+        line: 1,
+        sink: Sink::output(budget),
+    };
+    let body = definitions
+        .get(&Vec::new())
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    match state.nodes(&data, body) {
+        Ok(_) => Ok(state.sink.finish()),
+        Err(failure) => Err(Stopped {
+            line: state.line,
+            failure,
+        }),
+    }
+}
+
+pub(super) struct State<'r> {
+    definitions: &'r Definitions,
+    pub(super) call: Call<'r>,
+    pub(super) missing: Missing,
+    variables: Vec<(String, Value)>,
+    depth: usize,
+    line: usize,
+    sink: Sink<'r>,
+}
+
+/// How a body ended.
+#[derive(PartialEq, Eq)]
+enum Flow {
+    On,
+    Break,
+    Continue,
+}
+
+/// Blocks, parentheses and templates that may be open at one time. Each costs stack.
+const MAXIMUM_DEPTH: usize = 150;
+
+impl<'r> State<'r> {
+    fn nodes(&mut self, dot: &Value, nodes: &'r [Node]) -> Result<Flow, Failure> {
+        for node in nodes {
+            self.call.budget.step(1)?;
+            let flow = match node {
+                Node::Text(text) => {
+                    self.sink.put(text)?;
+                    Flow::On
+                }
+                Node::Action(pipe) => {
+                    self.action(dot, pipe)?;
+                    Flow::On
+                }
+                Node::If(branches) => self.branches(dot, branches, false)?,
+                Node::With(branches) => self.branches(dot, branches, true)?,
+                Node::Range(range) => self.range(dot, range)?,
+                Node::Template { line, name, pipe } => {
+                    self.line = *line;
+                    self.template(dot, name, pipe.as_ref())?;
+                    Flow::On
+                }
+                Node::Break => Flow::Break,
+                Node::Continue => Flow::Continue,
+            };
+            if flow != Flow::On {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn deeper<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if self.depth >= MAXIMUM_DEPTH {
+            return Err(Exceeded::Depth(MAXIMUM_DEPTH).into());
+        }
+        self.depth += 1;
+        let result = work(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn action(&mut self, dot: &Value, pipe: &'r Pipe) -> Result<(), Failure> {
+        let value = self.pipe(dot, pipe)?;
+        if !pipe.variables.is_empty() {
+            return Ok(());
+        }
+        if value.is_nil() {
+            self.sink.put("<no value>")
+        } else {
+            plain(&mut self.sink, &value)
+        }
+    }
+
+    fn branches(
+        &mut self,
+        dot: &Value,
+        branches: &'r Branches,
+        with: bool,
+    ) -> Result<Flow, Failure> {
+        let variables = self.variables.len();
+        let flow = self.deeper(|state| {
+            for arm in &branches.arms {
+                let value = state.pipe(dot, &arm.pipe)?;
+                if value.truth() {
+                    return state.nodes(if with { &value } else { dot }, &arm.body);
+                }
+            }
+            state.nodes(dot, &branches.otherwise)
+        });
+        self.variables.truncate(variables);
+        flow
+    }
+
+    fn range(&mut self, dot: &Value, range: &'r Range) -> Result<Flow, Failure> {
+        let variables = self.variables.len();
+        let flow = self.deeper(|state| {
+            let over = state.pipe(dot, &range.pipe)?;
+            if state.iterate(range, &over)? {
+                Ok(Flow::On)
+            } else {
+                state.nodes(dot, &range.otherwise)
+            }
+        });
+        self.variables.truncate(variables);
+        flow
+    }
+
+    /// Whether there was anything to iterate over.
+    fn iterate(&mut self, range: &'r Range, over: &Value) -> Result<bool, Failure> {
+        match over {
+            Value::Missing | Value::Nil => Ok(false),
+            Value::List(list) => {
+                for (at, item) in list.items().iter().enumerate() {
+                    let index = Value::Int(i64::try_from(at).unwrap_or(i64::MAX));
+                    if !self.iteration(range, index, item)? {
+                        break;
+                    }
+                }
+                Ok(list.len() > 0)
+            }
+            Value::Map(map) => {
+                // A copy of the entries: the body may change the map, in Go too.
+                self.call
+                    .budget
+                    .allocate_many(map.len(), crate::value::ENTRY_BYTES)?;
+                let entries: Vec<_> = map
+                    .entries()
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect();
+                for (key, item) in &entries {
+                    if !self.iteration(range, Value::String(key.clone()), item)? {
+                        break;
+                    }
+                }
+                Ok(!entries.is_empty())
+            }
+            Value::Int(_)
+            | Value::Int64(_)
+            | Value::Uint8(_)
+            | Value::Uint64(_)
+            | Value::Named(..) => self.count(range, over),
+            other => Err(Failure::new(format!(
+                "range can't iterate over a {}",
+                other.type_name()
+            ))),
+        }
+    }
+
+    fn count(&mut self, range: &'r Range, over: &Value) -> Result<bool, Failure> {
+        if range.pipe.variables.len() > 1 {
+            return Err(Failure::new(
+                "can't use an integer to iterate over more than one variable",
+            ));
+        }
+        let (end, number): (u64, fn(u64) -> Value) = match over {
+            Value::Int(n) => (u64::try_from(*n).unwrap_or(0), |n| {
+                Value::Int(n.cast_signed())
+            }),
+            Value::Uint8(n) => (u64::from(*n), |n| {
+                Value::Uint8(u8::try_from(n).unwrap_or(u8::MAX))
+            }),
+            Value::Uint64(n) => (*n, Value::Uint64),
+            Value::Int64(n) | Value::Named(_, n) => (u64::try_from(*n).unwrap_or(0), |n| {
+                Value::Int64(n.cast_signed())
+            }),
+            _ => (0, Value::Uint64),
+        };
+        for n in 0..end {
+            if !self.iteration(range, Value::Missing, &number(n))? {
+                break;
+            }
+        }
+        Ok(end > 0)
+    }
+
+    /// One turn; false after `break`.
+    fn iteration(&mut self, range: &'r Range, index: Value, item: &Value) -> Result<bool, Failure> {
+        self.call.budget.step(1)?;
+        let declared = &range.pipe.variables;
+        if range.pipe.assigns {
+            match declared.as_slice() {
+                [first] => self.assign(first, item.clone())?,
+                [first, second] => {
+                    self.assign(first, index)?;
+                    self.assign(second, item.clone())?;
+                }
+                _ => {}
+            }
+        } else {
+            // The pipe has pushed them already, with its own value.
+            let top = self.variables.len();
+            match declared.len() {
+                1 => self.variables[top - 1].1 = item.clone(),
+                2 => {
+                    self.variables[top - 2].1 = index;
+                    self.variables[top - 1].1 = item.clone();
+                }
+                _ => {}
+            }
+        }
+        let mark = self.variables.len();
+        let flow = self.nodes(item, &range.body);
+        self.variables.truncate(mark);
+        Ok(flow? != Flow::Break)
+    }
+
+    fn template(
+        &mut self,
+        dot: &Value,
+        name: &[u8],
+        pipe: Option<&'r Pipe>,
+    ) -> Result<(), Failure> {
+        let Some(body) = self.definitions.get(name) else {
+            return Err(Failure::new("a template of this name is not defined"));
+        };
+        let data = match pipe {
+            Some(pipe) => self.pipe(dot, pipe)?,
+            None => Value::Missing,
+        };
+        let variables =
+            std::mem::replace(&mut self.variables, vec![("$".to_owned(), data.clone())]);
+        let flow = self.deeper(|state| state.nodes(&data, body));
+        self.variables = variables;
+        flow.map(|_| ())
+    }
+
+    // Pipelines.
+
+    pub(super) fn pipe(&mut self, dot: &Value, pipe: &'r Pipe) -> Result<Value, Failure> {
+        self.line = pipe.line;
+        let mut value = None;
+        for command in &pipe.commands {
+            let result = self.command(dot, command, value.take())?;
+            // An interface that holds nothing is no value from here on.
+            value = Some(if result.is_nil() {
+                Value::Missing
+            } else {
+                result
+            });
+        }
+        let value = value.unwrap_or(Value::Missing);
+        for name in &pipe.variables {
+            if pipe.assigns {
+                self.assign(name, value.clone())?;
+            } else {
+                self.variables.push((name.clone(), value.clone()));
+            }
+        }
+        Ok(value)
+    }
+
+    fn assign(&mut self, name: &str, value: Value) -> Result<(), Failure> {
+        for (known, slot) in self.variables.iter_mut().rev() {
+            if known == name {
+                *slot = value;
+                return Ok(());
+            }
+        }
+        Err(Failure::new(format!("undefined variable {name}")))
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Result<Value, Failure> {
+        let found = self.variables.iter().rev().find(|(known, _)| known == name);
+        found
+            .map(|(_, value)| value.clone())
+            .ok_or_else(|| Failure::new(format!("undefined variable {name}")))
+    }
+
+    fn command(
+        &mut self,
+        dot: &Value,
+        command: &'r Command,
+        last: Option<Value>,
+    ) -> Result<Value, Failure> {
+        self.call.budget.step(1)?;
+        let (first, arguments) = command
+            .operands
+            .split_first()
+            .ok_or_else(|| Failure::new("empty command"))?;
+        match first {
+            Operand::Function(function) => self.function(dot, function, arguments, last),
+            Operand::Field(names) => self.fields(dot, dot.clone(), names, arguments, last),
+            Operand::Variable(name, names) if !names.is_empty() => {
+                let value = self.variable(name)?;
+                self.fields(dot, value, names, arguments, last)
+            }
+            Operand::Chain(inner, names) => {
+                let value = self.chained(dot, inner)?;
+                self.fields(dot, value, names, arguments, last)
+            }
+            _ if !arguments.is_empty() || last.is_some() => Err(Failure::new(format!(
+                "can't give argument to non-function {}",
+                first.describe()
+            ))),
+            Operand::Nil => Err(Failure::new("nil is not a command")),
+            other => self.operand(dot, other),
+        }
+    }
+
+    fn chained(&mut self, dot: &Value, inner: &'r Operand) -> Result<Value, Failure> {
+        if matches!(inner, Operand::Nil) {
+            return Err(Failure::new("indirection through explicit nil"));
+        }
+        self.operand(dot, inner)
+    }
+
+    /// An operand where any type will do.
+    pub(super) fn operand(&mut self, dot: &Value, operand: &'r Operand) -> Result<Value, Failure> {
+        match operand {
+            Operand::Dot => Ok(dot.clone()),
+            Operand::Nil => Ok(Value::Nil),
+            Operand::Bool(value) => Ok(Value::Bool(*value)),
+            Operand::String(bytes) => Ok(Value::bytes(bytes.clone())),
+            Operand::Number(number) => match (number.is_ideal_float(), number.float, number.int) {
+                (true, Some(float), _) => Ok(Value::Float(float)),
+                (_, _, Some(int)) => Ok(Value::Int(int)),
+                _ => Err(Failure::new(format!("{} overflows int", number.source))),
+            },
+            Operand::Field(names) => self.fields(dot, dot.clone(), names, &[], None),
+            Operand::Variable(name, names) => {
+                let value = self.variable(name)?;
+                if names.is_empty() {
+                    Ok(value)
+                } else {
+                    self.fields(dot, value, names, &[], None)
+                }
+            }
+            Operand::Function(function) => self.function(dot, function, &[], None),
+            Operand::Chain(inner, names) => {
+                let value = self.chained(dot, inner)?;
+                self.fields(dot, value, names, &[], None)
+            }
+            Operand::Pipe(pipe) => self.deeper(|state| state.pipe(dot, pipe)),
+        }
+    }
+}
