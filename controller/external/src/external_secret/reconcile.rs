@@ -25,7 +25,7 @@ use sha3::{Digest as _, Sha3_256};
 use tracing::debug;
 
 use super::{
-    assemble::{Assembled, Lack, assemble},
+    assemble::{Assembled, Lack, Unserved, assemble},
     carry_out::{self, carry_out},
     desired::Ingredients,
     failure::{Stage, SyncFailure},
@@ -43,7 +43,8 @@ use crate::{
     template::NotYet,
 };
 
-/// How long a provider that throttles us is no error of the ExternalSecret.
+/// How long a provider that throttles us is no error of the ExternalSecret, at most. One that wants
+/// to be refreshed more often is told earlier.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Keeps Secrets in step with ExternalSecrets.
@@ -224,7 +225,7 @@ async fn refresh(part: &Part, object: &ExternalSecret, key: &Key) -> Result<Next
     let Gathered { answers, most } = Box::pin(gather::gather(part, object)).await;
     let assembled = match assemble(&object.spec, answers, &NotYet) {
         Ok(assembled) => assembled,
-        Err(unserved) => return Err(unserved_failure(part, key, unserved.lack, unserved.text)),
+        Err(unserved) => return Err(unserved_failure(part, object, key, unserved)),
     };
     part.memory
         .change(key, |remembered| remembered.throttled_since = None);
@@ -291,7 +292,12 @@ fn seat(
     }
 }
 
-fn unserved_failure(part: &Part, key: &Key, lack: Lack, text: String) -> SyncFailure {
+fn unserved_failure(
+    part: &Part,
+    object: &ExternalSecret,
+    key: &Key,
+    Unserved { lack, text }: Unserved,
+) -> SyncFailure {
     match lack {
         Lack::StoreNotYet(store) => SyncFailure::StoreNotYet(store),
         Lack::Throttled(_) => {
@@ -299,7 +305,9 @@ fn unserved_failure(part: &Part, key: &Key, lack: Lack, text: String) -> SyncFai
             part.memory.change(key, |remembered| {
                 since = Some(*remembered.throttled_since.get_or_insert_with(Instant::now));
             });
-            if since.is_some_and(|since| since.elapsed() < PATIENCE) {
+            let interval = object.spec.parse_refresh_interval().ok().flatten();
+            let patience = interval.unwrap_or(PATIENCE).min(PATIENCE);
+            if since.is_some_and(|since| since.elapsed() < patience) {
                 return SyncFailure::Throttled(text);
             }
             SyncFailure::at(Stage::Data, text)
