@@ -17,8 +17,9 @@ use tracing::{info, warn};
 use super::{KeySet, Keys, State};
 use crate::{FIELD_MANAGER, memory::Memory, metrics::Measures};
 
-/// The census may lag behind by so much. A change of the keys is published at once.
-const EVERY: Duration = Duration::from_secs(30);
+/// The census may lag behind by so much, and so long somebody's edit of the ConfigMap stands. A change
+/// of the keys is published at once.
+const EVERY: Duration = Duration::from_secs(10);
 
 /// Publishes the keys and the census until the shutdown. The leader does this.
 pub(crate) async fn publish(context: &Context, keys: &Keys, memory: &Memory, measures: &Measures) {
