@@ -26,6 +26,7 @@ mod conditions;
 mod finalizer;
 pub mod git;
 pub mod git_repository;
+pub mod health;
 mod hex;
 pub mod inventory;
 pub mod kustomization;

@@ -41,6 +41,8 @@ struct Shared {
     left: HashMap<ObjectId, Known>,
     /// How objects look now.
     seen: HashMap<ObjectId, Seen>,
+    /// Who waits for any change of an object, its status too.
+    waited_for: HashMap<ObjectId, HashSet<Owner>>,
 }
 
 /// Group and kind. Whatever version it is watched in, the objects are the same.
@@ -151,6 +153,37 @@ impl Watched {
         }
     }
 
+    /// `owner` is woken by any change of these, their status too, and of no others any more.
+    pub fn wait_for(&self, owner: &Owner, ids: Vec<ObjectId>) {
+        let mut shared = self.lock();
+        for waiting in shared.waited_for.values_mut() {
+            waiting.remove(owner);
+        }
+        for id in ids {
+            shared
+                .waited_for
+                .entry(id)
+                .or_default()
+                .insert(owner.clone());
+        }
+        shared.waited_for.retain(|_, waiting| !waiting.is_empty());
+    }
+
+    /// The resourceVersion that a watch last showed of an object, if there is such a watch.
+    #[must_use]
+    pub fn version(&self, id: &ObjectId) -> Option<u64> {
+        let shared = self.lock();
+        let synced = shared
+            .kinds
+            .get(&kind_of(id))
+            .is_some_and(|synced| *synced.borrow());
+        shared
+            .seen
+            .get(id)
+            .filter(|_| synced)
+            .map(|seen| seen.version)
+    }
+
     /// How we left an object.
     #[must_use]
     pub fn known(&self, id: &ObjectId) -> Option<Known> {
@@ -206,7 +239,7 @@ impl Watched {
                     let _ = synced.send(true);
                 }
                 Ok(watcher::Event::Apply(object)) => {
-                    self.saw(&id_of(&kind, &object.metadata), &object.metadata)
+                    self.saw(&id_of(&kind, &object.metadata), &object.metadata);
                 }
                 Ok(watcher::Event::Delete(object)) => self.deleted(&id_of(&kind, &object.metadata)),
                 Err(error) => {
@@ -236,16 +269,15 @@ impl Watched {
         {
             return;
         }
-        let other = shared
-            .left
-            .get(id)
-            .filter(|known| !seen.is_as_left(known))
-            .map(|known| known.owner.clone());
+        let changed = shared.left.get(id).filter(|known| !seen.is_as_left(known));
+        let changed = changed.map(|known| known.owner.clone());
+        let waiting = shared.waited_for.get(id).cloned().unwrap_or_default();
         shared.seen.insert(id.clone(), seen);
         drop(shared);
-        if let Some(owner) = other {
-            self.wake.wake(owner);
-        }
+        changed
+            .into_iter()
+            .chain(waiting)
+            .for_each(|owner| self.wake.wake(owner));
     }
 
     fn deleted(&self, id: &ObjectId) {

@@ -211,7 +211,7 @@ mod tests {
         assert!(advertised_in(b"").unwrap().is_empty());
         for strange in [
             "x\trefs/heads/a\n".to_owned(),
-            one.clone(),
+            one,
             format!("{}\tHEAD", "1".repeat(64)),
         ] {
             assert!(advertised_in(strange.as_bytes()).is_err(), "{strange}");

@@ -252,7 +252,7 @@ mod tests {
                     s.reference = Some(GitReference {
                         branch: "a b".into(),
                         ..Default::default()
-                    })
+                    });
                 }),
                 "GitOperationFailed",
                 true,

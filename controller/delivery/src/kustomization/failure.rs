@@ -4,7 +4,7 @@ use crds::{
     flux::{REASON_ACCESS_DENIED, REASON_FAILED, REASON_FEATURE_GATE_DISABLED},
     kustomization::{
         REASON_ARTIFACT_FAILED, REASON_BUILD_FAILED, REASON_DEPENDENCY_NOT_READY,
-        REASON_PRUNE_FAILED, REASON_RECONCILIATION_FAILED,
+        REASON_HEALTH_CHECK_FAILED, REASON_PRUNE_FAILED, REASON_RECONCILIATION_FAILED,
     },
 };
 use kit::reconcile::Retry;
@@ -43,6 +43,9 @@ pub enum ApplyFailure {
         /// What is wrong.
         message: String,
     },
+    /// Something that was applied is not healthy.
+    #[error("{0}")]
+    Health(String),
     /// Nobody to act as.
     #[error("spec.serviceAccountName: {0}")]
     Identity(String),
@@ -55,6 +58,9 @@ pub enum ApplyFailure {
     /// Some objects could not be applied; the others were.
     #[error("{}", listed(.0))]
     Objects(Vec<ObjectError>),
+    /// The variables of `spec.postBuild` cannot be had.
+    #[error("{0}")]
+    Variables(String),
     /// Some objects could not be deleted; the others were.
     #[error("prune failed: {}", listed(.0))]
     Prune(Vec<ObjectError>),
@@ -69,6 +75,11 @@ impl ApplyFailure {
         )
     }
 
+    /// The same failure once more, for one who only borrows it.
+    pub(super) fn again(&self) -> Self {
+        Self::Health(self.to_string())
+    }
+
     /// The reason of the conditions and events.
     pub(super) fn reason(&self) -> &'static str {
         match self {
@@ -77,9 +88,10 @@ impl ApplyFailure {
             Self::Artifact(_)
             | Self::NotFetchedYet(_)
             | Self::Build(RenderError::NoPath(_) | RenderError::Path(_)) => REASON_ARTIFACT_FAILED,
-            Self::Build(_) => REASON_BUILD_FAILED,
+            Self::Build(_) | Self::Variables(_) => REASON_BUILD_FAILED,
             Self::Dependency(_) => REASON_DEPENDENCY_NOT_READY,
             Self::Duration { .. } | Self::Identity(_) => REASON_FAILED,
+            Self::Health(_) => REASON_HEALTH_CHECK_FAILED,
             Self::NotServed(_) => REASON_FEATURE_GATE_DISABLED,
             Self::Prune(_) => REASON_PRUNE_FAILED,
         }

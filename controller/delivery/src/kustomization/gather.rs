@@ -4,9 +4,13 @@ use std::collections::HashMap;
 
 use crds::{
     git_repository::GitRepository,
-    kustomization::{Dependency, Kustomization},
+    kustomization::{Dependency, Kustomization, SubstituteReference, SubstituteStrategy},
 };
-use kit::redact;
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, Secret},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kit::{SecretBytes, redact};
 use kube::{
     Api, Client,
     runtime::reflector::{ObjectRef, Store},
@@ -19,7 +23,7 @@ use crate::{
     conditions::find,
     hex,
     owner::Owner,
-    render::{Finish, Manifest, finish},
+    render::{Finish, Manifest, Variables, finish},
     sources::{SourceName, Sources},
 };
 
@@ -117,6 +121,100 @@ fn is_ready(dependency: &Kustomization, dependent: &Kustomization, revision: &st
     ready
         && status.observed_generation == dependency.metadata.generation
         && (!same_source || status.last_applied_revision == revision)
+}
+
+/// The variables of `spec.postBuild`, and which versions of what they come from (fluxcd/pkg kustomize
+/// kustomize_varsub.go, `LoadVariables`). They are read as ourselves, not as a tenant, as in Flux.
+pub(super) async fn variables(
+    client: &Client,
+    object: &Kustomization,
+    namespace: &str,
+) -> Result<(Variables, String), ApplyFailure> {
+    let Some(post_build) = &object.spec.post_build else {
+        return Ok((Variables::default(), String::new()));
+    };
+    let always = post_build.substitute_strategy == SubstituteStrategy::Always;
+    let mut variables = Variables::new(always);
+    let mut versions = String::new();
+    let refused = |reference: &SubstituteReference, said: String| {
+        let SubstituteReference { kind, name, .. } = reference;
+        ApplyFailure::Variables(format!("substitute from '{kind}/{name}' error: {said}"))
+    };
+    for reference in &post_build.substitute_from {
+        let found = values_of(client, namespace, reference)
+            .await
+            .map_err(|said| refused(reference, said))?;
+        let Some((version, values)) = found else {
+            if reference.optional {
+                versions.push_str("-;");
+                continue;
+            }
+            return Err(refused(reference, "not found".to_owned()));
+        };
+        versions.push_str(&version);
+        versions.push(';');
+        for (name, value) in values {
+            let value = String::from_utf8_lossy(value.expose());
+            variables
+                .set(&name, &value)
+                .map_err(|error| refused(reference, error.to_string()))?;
+        }
+    }
+    for (name, value) in &post_build.substitute {
+        let set = variables.set(name, value);
+        set.map_err(|error| {
+            ApplyFailure::Variables(format!("spec.postBuild.substitute: {error}"))
+        })?;
+    }
+    Ok((variables, versions))
+}
+
+/// uid and resourceVersion, and what is in it.
+type Values = (String, Vec<(String, SecretBytes)>);
+
+async fn values_of(
+    client: &Client,
+    namespace: &str,
+    reference: &SubstituteReference,
+) -> Result<Option<Values>, String> {
+    let name = &reference.name;
+    let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
+    if name.is_empty() || !name.bytes().all(is_name) {
+        return Err("this is not a name".to_owned());
+    }
+    let version = |metadata: &ObjectMeta| {
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        format!(
+            "{}/{}",
+            part(&metadata.uid),
+            part(&metadata.resource_version)
+        )
+    };
+    match reference.kind.as_str() {
+        "ConfigMap" => {
+            let found = Api::<ConfigMap>::namespaced(client.clone(), namespace)
+                .get_opt(name)
+                .await;
+            let found = found.map_err(|error| redact::api_error(&error))?;
+            Ok(found.map(|found| {
+                let values = found.data.unwrap_or_default().into_iter();
+                let values = values.map(|(key, value)| (key, SecretBytes::new(value.into_bytes())));
+                (version(&found.metadata), values.collect())
+            }))
+        }
+        "Secret" => {
+            let found = Api::<Secret>::namespaced(client.clone(), namespace)
+                .get_opt(name)
+                .await;
+            let found = found.map_err(|error| redact::api_error(&error))?;
+            Ok(found.map(|found| {
+                let values = found.data.unwrap_or_default().into_iter();
+                let values = values.map(|(key, value)| (key, SecretBytes::new(value.0)));
+                (version(&found.metadata), values.collect())
+            }))
+        }
+        _ => Err("the kind must be ConfigMap or Secret".to_owned()),
+    }
 }
 
 /// The objects as they will be applied, with the namespaces that their kinds really have, and the kinds that are served.

@@ -7,8 +7,11 @@ mod finalize;
 mod gather;
 mod plan;
 mod served;
+mod settle;
 mod status;
+mod waiting;
 mod watch;
+mod work;
 
 pub use failure::ApplyFailure;
 pub use watch::{Applying, Parts, Policy, controller, run};

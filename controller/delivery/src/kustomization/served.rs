@@ -15,7 +15,8 @@ use crate::sources::SourceName;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Demand {
     pub(super) interval: Duration,
-    pub(super) retry_interval: Duration,
+    /// How long health may take.
+    pub(super) timeout: Duration,
     pub(super) source: SourceName,
 }
 
@@ -32,9 +33,6 @@ pub(super) fn demand(
         ),
         ("spec.decryption", spec.decryption.is_some()),
         ("spec.kubeConfig", spec.kube_config.is_some()),
-        ("spec.postBuild", spec.post_build.is_some()),
-        ("spec.wait", spec.wait),
-        ("spec.healthChecks", !spec.health_checks.is_empty()),
         ("spec.healthCheckExprs", !spec.health_check_exprs.is_empty()),
         ("spec.ignore", !spec.ignore.is_empty()),
         (
@@ -72,9 +70,11 @@ pub(super) fn demand(
             "GitRepository/{source}"
         )));
     }
+    let interval = duration("interval", spec.parse_interval())?;
+    duration("retryInterval", spec.parse_retry_interval())?;
     Ok(Demand {
-        interval: duration("interval", spec.parse_interval())?,
-        retry_interval: duration("retryInterval", spec.parse_retry_interval())?,
+        interval,
+        timeout: duration("timeout", spec.parse_timeout())?,
         source,
     })
 }

@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crds::{
     duration,
-    flux::{HEALTHY, READY, REASON_PROGRESSING, RECONCILING, REQUESTED_AT},
+    flux::{
+        HEALTHY, READY, REASON_PROGRESSING, REASON_SUCCEEDED, RECONCILING, REQUESTED_AT, STALLED,
+    },
     kustomization::{
         HISTORY_SIZE, HistoryEntry, Inventory as Recorded, Kustomization, KustomizationStatus,
-        REASON_RECONCILIATION_SUCCEEDED, Written,
+        REASON_HEALTH_CHECK_FAILED, REASON_RECONCILIATION_SUCCEEDED, Written,
     },
 };
 use jiff::Timestamp;
@@ -32,6 +34,21 @@ pub(super) struct Attempt<'a> {
     pub(super) failure: Option<&'a ApplyFailure>,
     /// Something was done; what, how long it took.
     pub(super) done: Option<(&'a str, Duration)>,
+    /// What the health came to.
+    pub(super) health: Healthy,
+}
+
+/// What there is to say of the health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Healthy {
+    /// Nothing: the spec does not ask for it, or there is no new state to look at.
+    NotAsked,
+    /// Everything is as it should be.
+    Yes(String),
+    /// Not yet.
+    Waiting(String),
+    /// It failed.
+    No(String),
 }
 
 /// The status before the first write of an attempt: what will be ours is recorded, and that work is under way.
@@ -77,8 +94,7 @@ pub(super) fn status(
         });
     }
     let mut conditions = Conditions::from(&status.conditions, generation, now);
-    // Health is not looked at; what an earlier controller said of it is not true for ever.
-    conditions.remove(HEALTHY);
+    let waits = say_health(&mut conditions, before, object, &attempt);
     if let Some(revision) = attempt.revision {
         revision.clone_into(&mut status.last_attempted_revision);
     }
@@ -91,8 +107,10 @@ pub(super) fn status(
             } else {
                 conditions.failed(failure.reason(), &message);
             }
-            status.written = None;
+            // Unhealthy objects are as they were written; what could not be written is tried again whole.
+            status.written = attempt.written;
         }
+        (None, Some(_)) if waits => status.written = attempt.written,
         (None, Some(revision)) => {
             conditions.ready(
                 REASON_RECONCILIATION_SUCCEEDED,
@@ -112,6 +130,38 @@ pub(super) fn status(
         remember(&mut status.history, digest, revision, reason, took, now);
     }
     status
+}
+
+/// Brings the condition of health up to date. Returns whether it is still waited for.
+fn say_health(
+    conditions: &mut Conditions,
+    before: &KustomizationStatus,
+    object: &Kustomization,
+    attempt: &Attempt<'_>,
+) -> bool {
+    match &attempt.health {
+        Healthy::NotAsked => {
+            if !object.spec.wait && object.spec.health_checks.is_empty() {
+                // What an earlier spec asked for is not true for ever.
+                conditions.remove(HEALTHY);
+            }
+        }
+        Healthy::Yes(message) => {
+            // How long it took is said once, or each look would write a status.
+            if find(&before.conditions, HEALTHY).is_none_or(|healthy| healthy.status != "True") {
+                conditions.set(HEALTHY, true, REASON_SUCCEEDED, message);
+            }
+        }
+        Healthy::No(message) => conditions.set(HEALTHY, false, REASON_HEALTH_CHECK_FAILED, message),
+        Healthy::Waiting(message) => {
+            conditions.set_unknown(HEALTHY, REASON_PROGRESSING, message);
+            conditions.set_unknown(READY, REASON_PROGRESSING, message);
+            conditions.set(RECONCILING, true, REASON_PROGRESSING, message);
+            conditions.remove(STALLED);
+            return true;
+        }
+    }
+    false
 }
 
 /// One entry for each digest and outcome, newest first (fluxcd/pkg apis/meta/history_types.go, `Upsert`). It moves only when
@@ -182,6 +232,7 @@ mod tests {
             written: None,
             failure: None,
             done: None,
+            health: Healthy::NotAsked,
         }
     }
 

@@ -96,20 +96,27 @@ impl Manifest {
                 .and_then(|metadata| metadata.get("name")),
             "metadata.name",
         )?;
-        let manifest = Self {
+        Ok(Self {
             value,
             api_version,
             kind,
             name,
             origin: origin.to_owned(),
-        };
-        let version = manifest.version().bytes();
-        let version_fits = version.into_iter().all(|b| b.is_ascii_alphanumeric());
-        if version_fits && manifest.id().is_addressable() {
-            Ok(manifest)
+        })
+    }
+
+    /// Refuses names that would mean something else in the path of a request. Asked when everything is put in that
+    /// variables stand for.
+    ///
+    /// # Errors
+    /// [`ManifestError::NotAddressable`].
+    pub fn must_be_addressable(&self) -> Result<(), ManifestError> {
+        let version_fits = self.version().bytes().all(|b| b.is_ascii_alphanumeric());
+        if version_fits && self.id().is_addressable() {
+            Ok(())
         } else {
             Err(ManifestError::NotAddressable {
-                origin: origin.to_owned(),
+                origin: self.origin.clone(),
             })
         }
     }
@@ -316,6 +323,9 @@ mod tests {
 
     fn subjects(document: Value) -> Result<Vec<String>, ManifestError> {
         let manifests = Manifest::from_document(document, "a.yaml")?;
+        manifests
+            .iter()
+            .try_for_each(Manifest::must_be_addressable)?;
         Ok(manifests
             .iter()
             .map(|manifest| manifest.id().subject())

@@ -9,8 +9,10 @@ mod manifest;
 mod plain;
 mod references;
 mod scan;
+mod substitute;
 
 pub use finish::{Finish, finish};
 pub use manifest::{Manifest, ManifestError};
 pub use plain::{RenderError, Rendering, plan};
 pub use references::kustomization_file;
+pub use substitute::{SubstitutionError, Variables};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crds::kustomization::KustomizationSpec;
+use crds::kustomization::{KustomizationSpec, SUBSTITUTE};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -11,6 +11,7 @@ use super::{
     manifest::{Manifest, ManifestError},
     references::{self, Files, kustomization_file},
     scan::{self, Resource},
+    substitute::{SubstitutionError, Variables},
 };
 use crate::{
     hex,
@@ -48,6 +49,14 @@ pub enum RenderError {
     /// The path cannot be one.
     #[error(transparent)]
     Path(#[from] InvalidPath),
+    /// A variable cannot be put in.
+    #[error("{subject}: {cause}")]
+    Substitution {
+        /// `Kind/namespace/name`
+        subject: String,
+        /// What is wrong.
+        cause: SubstitutionError,
+    },
     /// A file cannot be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -78,6 +87,7 @@ enum Way {
 }
 
 /// Finds out how the path of a Kustomization is rendered, and reads the files for it.
+/// `variables` tells the versions of what will be put in, so that others give another key.
 ///
 /// # Errors
 /// [`RenderError`], when the path is not there or a file cannot be read.
@@ -85,6 +95,7 @@ pub async fn plan(
     tree: &Snapshot,
     source: &impl Source,
     spec: &KustomizationSpec,
+    variables: &str,
 ) -> Result<Rendering, RenderError> {
     let directory = TreePath::of_user(&spec.path)?;
     if !tree.is_directory(&directory) {
@@ -104,7 +115,13 @@ pub async fn plan(
             Resource::File(path) | Resource::Directory(path) => path,
         });
         let files = references::read(tree, source, paths).await?;
-        return Ok(Rendering::new(directory, files, Way::Plain, spec));
+        return Ok(Rendering::new(
+            directory,
+            files,
+            Way::Plain,
+            spec,
+            variables,
+        ));
     }
     let relative = |path: &TreePath| format!("./{}", &path.as_str()[directory.prefix().len()..]);
     let resources: Vec<String> = resources
@@ -121,6 +138,7 @@ pub async fn plan(
         files,
         Way::Kustomize { overlay },
         spec,
+        variables,
     ))
 }
 
@@ -151,7 +169,13 @@ fn overlay(spec: &KustomizationSpec, resources: &[String]) -> Value {
 }
 
 impl Rendering {
-    fn new(directory: TreePath, files: Files, way: Way, spec: &KustomizationSpec) -> Self {
+    fn new(
+        directory: TreePath,
+        files: Files,
+        way: Way,
+        spec: &KustomizationSpec,
+        variables: &str,
+    ) -> Self {
         let mut hash = Sha256::new();
         hash.update(RENDERER.as_bytes());
         let part = |hash: &mut Sha256, bytes: &[u8]| {
@@ -162,6 +186,7 @@ impl Rendering {
         let mut spec = spec.clone();
         (spec.interval, spec.retry_interval, spec.timeout) = (String::new(), None, None);
         part(&mut hash, &serde_json::to_vec(&spec).unwrap_or_default());
+        part(&mut hash, variables.as_bytes());
         for (path, content) in &files {
             part(&mut hash, path.as_str().as_bytes());
             part(&mut hash, content);
@@ -191,6 +216,7 @@ impl Rendering {
         tree: &Snapshot,
         source: &impl Source,
         kustomize: Option<&Kustomize>,
+        variables: &Variables,
     ) -> Result<(Vec<Manifest>, bool), RenderError> {
         let Self {
             directory,
@@ -211,6 +237,14 @@ impl Rendering {
                 (built(&documents, &directory)?, asked_for.is_empty())
             }
         };
+        let manifests = if variables.are_used() {
+            substituted(manifests, variables)?
+        } else {
+            manifests
+        };
+        manifests
+            .iter()
+            .try_for_each(Manifest::must_be_addressable)?;
         refuse_twins(&manifests)?;
         Ok((manifests, exact))
     }
@@ -249,6 +283,36 @@ pub(super) fn objects_in(text: &str, origin: &str) -> Result<Vec<Manifest>, Rend
     Ok(manifests)
 }
 
+/// Puts variables into the YAML text of each object, and reads it again: a value may be a number then, as in Flux
+/// (fluxcd/pkg kustomize kustomize_varsub.go, `SubstituteVariables`).
+fn substituted(
+    manifests: Vec<Manifest>,
+    variables: &Variables,
+) -> Result<Vec<Manifest>, RenderError> {
+    let mut filled = Vec::with_capacity(manifests.len());
+    for manifest in manifests {
+        let off = [manifest.label(SUBSTITUTE), manifest.annotation(SUBSTITUTE)];
+        if off.contains(&Some(crds::flux::DISABLED)) {
+            filled.push(manifest);
+            continue;
+        }
+        let subject = manifest.id().subject();
+        let origin = format!("{subject} with its variables");
+        let text = crds::yaml::to_string(manifest.value()).map_err(|error| RenderError::Yaml {
+            origin: origin.clone(),
+            message: error.message,
+        })?;
+        let text = variables
+            .fill(&text)
+            .map_err(|cause| RenderError::Substitution {
+                subject: subject.clone(),
+                cause,
+            })?;
+        filled.extend(objects_in(&text, &origin)?);
+    }
+    Ok(filled)
+}
+
 /// kustomize refuses two resources of one id (resmap `Append`); so do we for plain files.
 fn refuse_twins(manifests: &[Manifest]) -> Result<(), RenderError> {
     let mut seen: HashMap<_, &str> = HashMap::new();
@@ -284,11 +348,11 @@ mod tests {
         spec: &KustomizationSpec,
     ) -> Result<Vec<String>, String> {
         let (tree, source) = snapshot(files).await;
-        let rendering = plan(&tree, &source, spec)
+        let rendering = plan(&tree, &source, spec, "")
             .await
             .map_err(|error| error.to_string())?;
         let (manifests, _) = rendering
-            .run(&tree, &source, None)
+            .run(&tree, &source, None, &Variables::default())
             .await
             .map_err(|error| error.to_string())?;
         Ok(manifests
@@ -370,10 +434,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn variables_are_put_into_objects_and_may_become_numbers() {
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: \"${where}\"}\nspec: {replicas: \"${count}\"}\n";
+        let untouched = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: script\n  annotations: {kustomize.toolkit.fluxcd.io/substitute: disabled}\ndata: {run: \"${HOME}\"}\n";
+        let (tree, source) = snapshot(&[("a.yaml", text), ("b.yaml", untouched)]).await;
+        let mut variables = Variables::new(false);
+        variables.set("where", "shop").unwrap();
+        variables.set("count", "3").unwrap();
+        let rendering = plan(&tree, &source, &spec(""), "").await.ok().unwrap();
+        let (manifests, _) = rendering
+            .run(&tree, &source, None, &variables)
+            .await
+            .ok()
+            .unwrap();
+        assert_eq!(manifests[0].id().subject(), "Deployment/shop/web");
+        assert_eq!(manifests[0].value()["spec"]["replicas"], json!(3));
+        assert_eq!(manifests[1].value()["data"]["run"], json!("${HOME}"));
+        let mut fewer = Variables::new(false);
+        fewer.set("where", "shop").unwrap();
+        let rendering = plan(&tree, &source, &spec(""), "").await.ok().unwrap();
+        let error = rendering
+            .run(&tree, &source, None, &fewer)
+            .await
+            .err()
+            .unwrap()
+            .to_string();
+        assert_eq!(
+            error,
+            "Deployment/${where}/web: line 7: variable not set (strict mode): \"count\""
+        );
+    }
+
+    #[tokio::test]
     async fn the_key_changes_with_what_is_rendered_and_nothing_else() {
         let key = async |files: &[(&str, &str)], spec: &KustomizationSpec| {
             let (tree, source) = snapshot(files).await;
-            plan(&tree, &source, spec)
+            plan(&tree, &source, spec, "")
                 .await
                 .ok()
                 .unwrap()

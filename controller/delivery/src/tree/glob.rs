@@ -1,7 +1,7 @@
 //! Matching one name against a pattern with `*`, `?` and `[...]`, as Go's `filepath.Match` does, in bounded time.
 
 /// Whether `name` fits `pattern`. A malformed pattern fits nothing.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let Some(items) = parse(pattern) else {
         return false;
     };

@@ -1,6 +1,6 @@
 //! The files of a revision, in memory: which there are, what is ignored, where links lead.
 
-mod glob;
+pub(crate) mod glob;
 mod ignore;
 mod links;
 mod path;
