@@ -18,6 +18,7 @@ mod base64;
 mod certificate;
 mod envelope;
 mod fingerprint;
+pub mod fuzz;
 mod key_error;
 mod key_pair;
 mod keyring;

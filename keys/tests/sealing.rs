@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use aes_gcm::aead::{Aead as _, KeyInit as _};
 use aes_gcm::{Aes256Gcm, Nonce};
 use keys::{
-    Certificate, KeyPair, KeySize, Keyring, Label, OpenError, PrivateKey, PublicKey, Scope,
-    Validity, decode_base64, encode_base64, seal,
+    Certificate, KeyPair, KeySize, Keyring, Label, OpenError, PrivateKey, Scope, Validity,
+    encode_base64, fuzz, seal,
 };
 use proptest::prelude::*;
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
@@ -277,15 +277,13 @@ proptest! {
     #[test]
     fn no_reader_panics(bytes in proptest::collection::vec(any::<u8>(), 0..600), text in ".{0,400}") {
         let (ring, _) = shared();
-        drop(ring.open(&bytes, &label(), None));
-        drop(decode_base64(&text));
-        drop(PrivateKey::from_pem(&bytes));
-        drop(PublicKey::from_spki(&bytes));
+        fuzz::items(ring, &bytes);
+        fuzz::items(ring, text.as_bytes());
+        fuzz::keys(&bytes);
         let body = encode_base64(&bytes);
         for kind in ["CERTIFICATE", "RSA PRIVATE KEY", "PRIVATE KEY"] {
             let pem = format!("-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n{text}");
-            drop(Certificate::from_pem(pem.as_bytes()));
-            drop(PrivateKey::from_pem(pem.as_bytes()));
+            fuzz::keys(pem.as_bytes());
         }
     }
 
@@ -298,10 +296,10 @@ proptest! {
         let mut text = certificate.to_pem().into_bytes();
         let place = at.index(text.len());
         text[place] = byte;
-        drop(Certificate::from_pem(&text));
+        fuzz::keys(&text);
         let mut text = ring.current().unwrap().private_key().to_pem().expose().to_vec();
         let place = at.index(text.len());
         text[place] = byte;
-        drop(PrivateKey::from_pem(&text));
+        fuzz::keys(&text);
     }
 }

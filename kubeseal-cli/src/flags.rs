@@ -146,7 +146,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("secret-file", Text, Sealing, "Secret to seal, instead of standard input").short('f'),
     flag("sealed-secret-file", Text, Sealing, "Write here instead of to standard output; .yaml and .yml mean YAML").short('w'),
     flag("format", Text, Sealing, "Output format: json or yaml").short('o').default("json"),
-    flag("scope", Text, Sealing, "strict, namespace-wide or cluster-wide; the Secret's annotations may say it too"),
+    flag("scope", Text, Sealing, "strict, namespace-wide or cluster-wide; the Secret's annotations may say it too").default("strict"),
     flag("name", Text, Sealing, "Name to seal for (needed with --raw and the strict scope)"),
     flag("namespace", Text, Cluster, "Namespace to seal for").short('n'),
     flag("allow-empty-data", Switch, Sealing, "Allow a Secret without any value"),
@@ -198,3 +198,96 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("skip_log_headers", Switch, Logging, "Log files without headers"),
     flag("one_output", Switch, Logging, "Log to one severity only"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The rows of the compatibility table, by flag.
+    fn rows() -> BTreeMap<String, Value> {
+        let text = include_str!("../../docs/compatibility/kubeseal.json");
+        let rows: Vec<Value> = serde_json::from_str(text).unwrap();
+        let count = rows.len();
+        let rows: BTreeMap<String, Value> = rows
+            .into_iter()
+            .map(|row| (row["flag"].as_str().unwrap().to_owned(), row))
+            .collect();
+        assert_eq!(rows.len(), count, "a flag has two rows");
+        rows
+    }
+
+    #[test]
+    fn every_flag_has_a_row_and_every_row_a_flag() {
+        let command = crate::arguments::command();
+        let flags: Vec<&str> = command.get_arguments().filter_map(Arg::get_long).collect();
+        let rows = rows();
+        for flag in &flags {
+            assert!(
+                rows.contains_key(*flag),
+                "--{flag} is not in docs/compatibility/kubeseal.json"
+            );
+        }
+        for flag in rows.keys().filter(|flag| *flag != "help") {
+            assert!(
+                flags.contains(&flag.as_str()),
+                "--{flag} is in the table and not here"
+            );
+        }
+    }
+
+    #[test]
+    fn the_table_tells_the_truth_about_each_flag() {
+        for (name, row) in rows() {
+            let verdict = row["verdict"].as_str().unwrap();
+            let has_note = row["note"].as_str().is_some_and(|note| !note.is_empty());
+            assert!(
+                ["same", "better", "refused", "ours"].contains(&verdict),
+                "{name}"
+            );
+            assert_eq!(
+                has_note,
+                verdict != "same",
+                "--{name}: a note says how or why"
+            );
+            let Some(flag) = FLAGS.iter().find(|flag| flag.name == name) else {
+                continue;
+            };
+            assert_eq!(
+                row["short"].as_str(),
+                flag.short.map(String::from).as_deref(),
+                "{name}"
+            );
+            assert_eq!(
+                row["variable"].as_str(),
+                flag.variable().as_deref(),
+                "{name}"
+            );
+            if flag.group != Logging {
+                assert_eq!(
+                    row["default"].as_str().unwrap_or_default(),
+                    flag.default,
+                    "{name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_shows_the_rows() {
+        let page = include_str!("../../docs/compatibility/kubeseal.md");
+        for (name, row) in rows() {
+            let short = row["short"].as_str().map(|short| format!(" `-{short}`"));
+            let line = format!(
+                "| `--{name}`{} | {} | {} |",
+                short.unwrap_or_default(),
+                row["verdict"].as_str().unwrap(),
+                row["note"].as_str().unwrap_or_default()
+            );
+            assert!(page.lines().any(|present| present == line), "{line}");
+        }
+    }
+}

@@ -7,6 +7,7 @@
 mod edit;
 mod examine;
 mod form;
+pub mod fuzz;
 mod go_json;
 mod metadata;
 mod output;
