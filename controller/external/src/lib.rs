@@ -33,6 +33,7 @@ mod part;
 mod provider;
 mod quota;
 mod run;
+mod schedule;
 mod secrets;
 mod settings;
 mod sightings;

@@ -23,5 +23,6 @@ mod reconcile;
 mod refresh;
 mod status;
 mod watch;
+mod windows;
 
 pub(crate) use watch::run;

@@ -147,9 +147,6 @@ fn check(object: &ExternalSecret) -> Result<(), SyncFailure> {
             "spec.target.manifest: targets of other kinds than Secret are not served".to_owned(),
         );
     }
-    if spec.sync_windows.is_some() {
-        return wrong("spec.syncWindows is not served yet".to_owned());
-    }
     for (field, known) in [
         (
             "spec.refreshPolicy",

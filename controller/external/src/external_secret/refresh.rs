@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 
+use super::windows;
 use crate::{hash, sightings::Sighting};
 
 /// Whether the provider has to be asked for the sake of time or of a change.
@@ -56,10 +57,14 @@ pub(crate) fn decide(object: &ExternalSecret, now: Timestamp, due: Option<Timest
         return Refresh::Changed;
     }
     let due = due.unwrap_or_else(|| refreshed.checked_add(interval).unwrap_or(Timestamp::MAX));
-    if now >= due {
-        Refresh::Due
-    } else {
-        Refresh::NotBefore(Some(due))
+    if now < due {
+        return Refresh::NotBefore(Some(due));
+    }
+    match &object.spec.sync_windows {
+        Some(closed) if !windows::allow(Some(closed), now) => {
+            Refresh::NotBefore(Some(windows::look_again(closed, now)))
+        }
+        _ => Refresh::Due,
     }
 }
 
