@@ -51,8 +51,9 @@ fn decode_bytes(text: &[u8]) -> Result<Vec<u8>, NotBase64> {
         offset: match error {
             base64::DecodeError::InvalidByte(offset, _)
             | base64::DecodeError::InvalidLastSymbol(offset, _) => offset,
+            // Go names the start of the last, incomplete group.
             base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => {
-                text.len()
+                text.len() - text.len() % 4
             }
         },
     })
@@ -67,7 +68,7 @@ mod tests {
         assert_eq!(decode("aGVs\r\nbG8=\n").unwrap(), b"hello");
         assert_eq!(decode("").unwrap(), b"");
         assert_eq!(decode("aGVs bG8=").unwrap_err().offset, 4);
-        assert_eq!(decode("aGVsbG8").unwrap_err().offset, 7);
+        assert_eq!(decode("aGVsbG8").unwrap_err().offset, 4);
         assert!(decode("_-8=").is_err());
     }
 

@@ -96,7 +96,7 @@ fn items() -> Result<(), Failure> {
     ring.insert(pair, SystemTime::UNIX_EPOCH);
     let item = text("/vectors/1/item");
     feed(&[item.as_bytes()], |bytes| {
-        keys_and_items::items(&ring, bytes)
+        keys_and_items::items(&ring, bytes);
     });
     Ok(())
 }
@@ -138,7 +138,7 @@ fn feed(seeds: &[&[u8]], target: impl Fn(&[u8])) {
             took.as_millis()
         );
         // Some mutations are kept, so that the next ones go further.
-        if cases % 64 == 0 && corpus.len() < 256 {
+        if cases.is_multiple_of(64) && corpus.len() < 256 {
             corpus.push(case);
         }
         cases += 1;

@@ -1,0 +1,401 @@
+//! Our kubeseal against the real sealed-secrets controller, in every mode and scope, and beside the
+//! real kubeseal, print for print and flag for flag.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tests::{
+    Cluster, ControlPlane, Failure, Invocation, Kubeconfig, Observation, Process, ProcessBuilder,
+    Scratch,
+    cache::{self, SEALED_SECRETS},
+    eventually, objects, own_network, rights,
+};
+
+const SCOPES: [&str; 3] = ["strict", "namespace-wide", "cluster-wide"];
+
+#[test]
+fn our_kubeseal_and_the_real_controller_in_every_mode_and_scope() -> Result<(), Failure> {
+    let name = "our_kubeseal_and_the_real_controller_in_every_mode_and_scope";
+    // The certificate is fetched, and files are judged, through the API server's service proxy.
+    own_network::inside(name, every_mode_and_scope())
+}
+
+async fn every_mode_and_scope() -> Result<(), Failure> {
+    let plane = ControlPlane::shared().await?;
+    let identity = rights::sealed_secrets(plane).await?;
+    let scratch = Scratch::new("real-controller")?;
+    let port = free_port()?;
+    let mut controller = real_controller(&identity.kubeconfig, port, scratch.path())?;
+    let cluster = plane.cluster().await?;
+    cluster
+        .stand_in(identity.namespace, "sealed-secrets-controller", port)
+        .await?;
+    let run = Run {
+        plane,
+        cluster: &cluster,
+        namespace: cluster.namespace("modes").await?,
+        scratch: scratch.path(),
+    };
+    eventually("the real controller's certificate", async || {
+        controller.must_run()?;
+        let outcome = run.kubeseal(&["--fetch-cert"], "").await?;
+        Ok(Observation::when(outcome.0, || outcome.1))
+    })
+    .await?;
+    for scope in SCOPES {
+        run.seal_and_raw(scope).await?;
+        run.merge(scope).await?;
+        run.validate_and_re_encrypt(scope).await?;
+        run.recover(scope, identity.namespace).await?;
+    }
+    controller.must_run()
+}
+
+/// The real controller knows only the configuration of a pod, at a fixed path: a mount namespace of its
+/// own gives it that.
+fn real_controller(identity: &Kubeconfig, port: u16, directory: &Path) -> Result<Process, Failure> {
+    const SET_UP: &str = "mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io && \
+                          mkdir -p /var/run && { [ /var/run -ef /run ] || mount --bind /run /var/run; } && \
+                          cp -r \"$0\" /run/secrets/kubernetes.io/serviceaccount && exec \"$@\"";
+    let account = directory.join("account");
+    std::fs::create_dir_all(&account)?;
+    std::fs::write(account.join("token"), identity.token().unwrap_or_default())?;
+    std::fs::write(account.join("namespace"), "kube-system")?;
+    let authority = identity
+        .certificate_authority()
+        .ok_or_else(|| Failure::new("the kubeconfig names no authority"))?;
+    std::fs::copy(authority, account.join("ca.crt"))?;
+    let server: http::Uri = identity.server().parse()?;
+    ProcessBuilder::new("real-controller", &unshare()?)
+        .args(["--mount", "--propagation", "private", "--"])
+        .args(["/bin/sh", "-c", SET_UP])
+        .arg(&account)
+        .arg(SEALED_SECRETS.program("controller")?)
+        .flag("listen-addr", format!("0.0.0.0:{port}"))
+        .flag("listen-metrics-addr", format!("127.0.0.1:{}", free_port()?))
+        .flag("key-size", "2048")
+        .env("KUBERNETES_SERVICE_HOST", server.host().unwrap_or_default())
+        .env(
+            "KUBERNETES_SERVICE_PORT",
+            server.port_u16().unwrap_or(443).to_string(),
+        )
+        .start(directory)
+}
+
+fn unshare() -> Result<PathBuf, Failure> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|directory| directory.join("unshare"))
+        .find(|program| program.is_file())
+        .ok_or_else(|| Failure::new("unshare is not in the PATH: install util-linux"))
+}
+
+fn free_port() -> Result<u16, Failure> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// What the cases share.
+struct Run<'a> {
+    plane: &'static ControlPlane,
+    cluster: &'a Cluster,
+    namespace: String,
+    scratch: &'a Path,
+}
+
+impl Run<'_> {
+    /// Runs our kubeseal: whether it went well, and what it printed.
+    async fn kubeseal(&self, arguments: &[&str], input: &str) -> Result<(bool, String), Failure> {
+        let outcome = Invocation::new(cache::own_program("kubeseal")?)
+            .env("KUBECONFIG", self.plane.admin().path())
+            .env("HOME", self.scratch)
+            .directory(self.scratch)
+            .args(arguments)
+            .input(input)
+            .outcome()
+            .await?;
+        let text = String::from_utf8(outcome.stdout)? + &outcome.stderr;
+        Ok((outcome.status.success(), text))
+    }
+
+    async fn must(&self, arguments: &[&str], input: &str) -> Result<String, Failure> {
+        match self.kubeseal(arguments, input).await? {
+            (true, text) => Ok(text),
+            (false, text) => Err(Failure::new(format!("{}: {text}", arguments.join(" ")))),
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.scratch.join(name)
+    }
+
+    fn secret(&self, name: &str, items: &[(&str, &[u8])]) -> String {
+        objects::secret(&self.namespace, name, items).to_string()
+    }
+
+    async fn opens(
+        &self,
+        name: &str,
+        sealed: &str,
+        items: &[(&str, &[u8])],
+    ) -> Result<(), Failure> {
+        self.plane
+            .kubectl()?
+            .args(["apply", "-f", "-"])
+            .input(sealed)
+            .stdout()
+            .await?;
+        for (key, value) in items {
+            self.cluster
+                .secret_holds(&self.namespace, name, key, value)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn seal_and_raw(&self, scope: &str) -> Result<(), Failure> {
+        let name = format!("sealed-{scope}");
+        let input = self.secret(&name, &[("a", b"one")]);
+        for format in ["json", "yaml"] {
+            let sealed = self.must(&["--scope", scope, "-o", format], &input).await?;
+            self.opens(&name, &sealed, &[("a", b"one")]).await?;
+        }
+        let name = format!("raw-{scope}");
+        let arguments = [
+            "--raw",
+            "--scope",
+            scope,
+            "-n",
+            &self.namespace,
+            "--name",
+            &name,
+        ];
+        let item = self.must(&arguments, "two").await?;
+        let mut sealed = objects::sealed_secret(&self.namespace, &name, &[("a", &item)]);
+        if scope != "strict" {
+            let annotation = format!("sealedsecrets.bitnami.com/{scope}");
+            sealed["metadata"]["annotations"] = json!({annotation: "true"});
+        }
+        self.opens(&name, &sealed.to_string(), &[("a", b"two")])
+            .await
+    }
+
+    async fn merge(&self, scope: &str) -> Result<(), Failure> {
+        let name = format!("merged-{scope}");
+        let path = self.file("merged.yaml");
+        let sealed = self
+            .must(
+                &["--scope", scope, "-o", "yaml"],
+                &self.secret(&name, &[("a", b"one"), ("b", b"two")]),
+            )
+            .await?;
+        std::fs::write(&path, format!("# mine\n{sealed}"))?;
+        let more = self.secret("elsewhere", &[("b", b"three"), ("c", b"four")]);
+        self.must(&["--merge-into", "merged.yaml"], &more).await?;
+        self.must(&["rename", "merged.yaml", "c", "d"], "").await?;
+        self.must(&["set", "merged.yaml", "e"], "five").await?;
+        let merged = std::fs::read_to_string(&path)?;
+        assert!(merged.starts_with("# mine\n"), "{merged}");
+        let items: [(&str, &[u8]); 4] = [
+            ("a", b"one"),
+            ("b", b"three"),
+            ("d", b"four"),
+            ("e", b"five"),
+        ];
+        self.opens(&name, &merged, &items).await
+    }
+
+    async fn validate_and_re_encrypt(&self, scope: &str) -> Result<(), Failure> {
+        let name = format!("validated-{scope}");
+        let input = self.secret(&name, &[("a", b"one")]);
+        let sealed = self.must(&["--scope", scope, "-o", "yaml"], &input).await?;
+        self.must(&["--validate"], &sealed).await?;
+        let path = self.file("validated.yaml");
+        std::fs::write(&path, format!("# mine\n{sealed}"))?;
+        self.must(&["--re-encrypt", "-f", "validated.yaml"], "")
+            .await?;
+        let again = std::fs::read_to_string(&path)?;
+        let kept = |text: &str| text.lines().filter(|line| !line.contains("A")).count();
+        assert!(again.starts_with("# mine\n") && again != sealed, "{again}");
+        assert_eq!(kept(&again), kept(&format!("# mine\n{sealed}")));
+        self.opens(&name, &again, &[("a", b"one")]).await?;
+        let printed = self.must(&["--re-encrypt"], &sealed).await?;
+        let printed: Value = serde_json::from_str(&printed)?;
+        assert_eq!(printed["kind"], "SealedSecret");
+        let moved = sealed.replace(
+            &format!("namespace: {}", self.namespace),
+            "namespace: moved",
+        );
+        let (valid, said) = self.kubeseal(&["--validate"], &moved).await?;
+        assert_eq!(valid, scope == "cluster-wide", "{said}");
+        if !valid {
+            assert_eq!(
+                said,
+                format!("error: unable to decrypt sealed secret: {name}\n")
+            );
+        }
+        Ok(())
+    }
+
+    /// Opens with the backup that the README of the original describes.
+    async fn recover(&self, scope: &str, keys: &str) -> Result<(), Failure> {
+        let backup = self
+            .plane
+            .kubectl()?
+            .args(["get", "secret", "--namespace", keys, "-o", "yaml"])
+            .args(["-l", "sealedsecrets.bitnami.com/sealed-secrets-key"])
+            .stdout()
+            .await?;
+        std::fs::write(self.file("keys.yaml"), backup)?;
+        let input = self.secret("lost", &[("a", b"found")]);
+        let sealed = self.must(&["--scope", scope], &input).await?;
+        let arguments = ["--recovery-unseal", "--recovery-private-key", "keys.yaml"];
+        let opened: Value = serde_json::from_str(&self.must(&arguments, &sealed).await?)?;
+        assert_eq!(opened["data"]["a"], "Zm91bmQ=");
+        Ok(())
+    }
+}
+
+/// Inputs in which much is odd; what they print is compared.
+fn odd_secrets() -> Vec<Value> {
+    let annotations = json!({
+        "a": "yes", "b": "0644", "c": "multi\nline\n", "d": " padded ", "e": "<&>", "f": "1e3",
+        "g": "long words ".repeat(20), "h": "2001-01-01", "i": "{\"json\": true}", "j": "'quoted'",
+        "k": "null", "l": "", "m": "# no comment", "n": "12:30:45", "a10": "x", "a9": "y",
+        "kubectl.kubernetes.io/last-applied-configuration": "{}",
+    });
+    let metadata = json!({
+        "name": "odd", "namespace": "shop", "generateName": "g-", "labels": {"z": "1", "b": "2"},
+        "annotations": annotations, "finalizers": ["a/b"], "uid": "u", "resourceVersion": "7",
+        "creationTimestamp": "2020-01-01T00:00:00Z", "generation": 3,
+        "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}],
+        "managedFields": [{"apiVersion": "v1", "manager": "m", "operation": "Update"}],
+    });
+    vec![
+        json!({"kind": "Secret", "apiVersion": "v1", "metadata": metadata, "type": "Opaque",
+               "immutable": true, "data": {"b": "eA==", "a10": "", "a9": null},
+               "stringData": {"c": "d"}}),
+        json!({"metadata": {"name": "bare", "namespace": "n"}, "stringData": {"a": "b"}}),
+        json!({"metadata": {"name": "wide", "annotations": {
+                 "sealedsecrets.bitnami.com/cluster-wide": "true"}}, "data": {"a": "eA=="}}),
+        json!({"metadata": {"name": "none", "namespace": "n"}, "data": {}}),
+        json!({"metadata": {"namespace": "n"}, "data": {"a": "eA=="}}),
+        json!({"metadata": {"name": "homeless"}, "data": {"a": "eA=="}}),
+        json!({"metadata": {"name": "wrong", "namespace": "n"}, "data": {"a": "e"}}),
+    ]
+}
+
+#[tokio::test]
+async fn both_kubeseals_print_the_same() -> Result<(), Failure> {
+    let scratch = Scratch::new("both")?;
+    let vectors: Value = serde_json::from_str(include_str!("../vectors/sealing.json"))?;
+    let certificate = scratch.path().join("certificate.pem");
+    std::fs::write(
+        &certificate,
+        vectors["keys"][0]["certificate"]
+            .as_str()
+            .unwrap_or_default(),
+    )?;
+    let programs = [
+        SEALED_SECRETS.program("kubeseal")?,
+        cache::own_program("kubeseal")?,
+    ];
+    let flags: [&[&str]; 4] = [
+        &[],
+        &["--scope", "namespace-wide", "-n", "shop"],
+        &["--name", "other", "--allow-empty-data"],
+        &["--scope", "cluster-wide"],
+    ];
+    for secret in odd_secrets() {
+        for flags in flags {
+            for format in ["json", "yaml"] {
+                let mut printed = Vec::new();
+                for program in &programs {
+                    let mut run = Invocation::new(program)
+                        .env("HOME", scratch.path())
+                        .args(["--format", format, "--cert"])
+                        .args([&certificate])
+                        .args(flags)
+                        .input(secret.to_string());
+                    if *program == programs[1] {
+                        run = run.args(["--no-record"]);
+                    }
+                    let outcome = run.outcome().await?;
+                    printed.push((
+                        outcome.status.code(),
+                        without_ciphertext(&String::from_utf8(outcome.stdout)?),
+                        first_words(&outcome.stderr),
+                    ));
+                }
+                assert_eq!(
+                    printed.first(),
+                    printed.last(),
+                    "{secret} {} {format}",
+                    flags.join(" ")
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A 2048 bit item begins with `AQ` and has at least 366 characters.
+fn without_ciphertext(text: &str) -> String {
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    text.split_inclusive(|c| !is_base64(c))
+        .map(|word| {
+            let sealed = word.starts_with("AQ") && word.len() > 360;
+            if sealed {
+                word.trim_start_matches(is_base64)
+            } else {
+                word
+            }
+        })
+        .collect()
+}
+
+/// Our errors begin with the original's words and may go on.
+fn first_words(stderr: &str) -> String {
+    stderr
+        .trim_end()
+        .split(" (")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn every_flag_of_the_real_kubeseal_has_a_row() -> Result<(), Failure> {
+    let help = Invocation::new(SEALED_SECRETS.program("kubeseal")?)
+        .args(["--help"])
+        .stdout()
+        .await?;
+    let rows = include_str!("../../docs/compatibility/kubeseal.json");
+    let rows: Vec<Value> = serde_json::from_str(rows)?;
+    let mut count = 0;
+    for line in help.lines() {
+        let Some((head, rest)) = line.split_once("--") else {
+            continue;
+        };
+        let is_flag = head.trim_start().is_empty() || head.trim_start().starts_with('-');
+        let name: String = rest
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+            .collect();
+        if !is_flag || name.is_empty() {
+            continue;
+        }
+        count += 1;
+        let row = rows.iter().find(|row| row["flag"] == name.as_str());
+        let row = row.ok_or_else(|| Failure::new(format!("--{name} has no row")))?;
+        assert_ne!(row["verdict"], "ours", "--{name}");
+        let short = head
+            .trim()
+            .trim_start_matches('-')
+            .trim_end_matches(", ")
+            .trim_end_matches(',');
+        assert_eq!(row["short"].as_str().unwrap_or_default(), short, "--{name}");
+    }
+    assert!(count > 50, "only {count} flags in the help text");
+    Ok(())
+}
