@@ -66,18 +66,28 @@ fn keys_in(bytes: &SecretBytes) -> Result<Vec<PrivateKey>, String> {
     let mut keys = Vec::new();
     for document in documents {
         if document.kind() == DocumentKind::Secret {
-            let secret = Secret::from_value(document.value).map_err(|error| error.to_string())?;
-            let key = secret
-                .items()
-                .get("tls.key")
-                .ok_or("secret must contain a 'tls.key' key")?;
-            keys.push(PrivateKey::from_pem(key.expose()).map_err(|error| error.to_string())?);
+            for secret in without_kind(document.value) {
+                let secret = Secret::from_value(secret).map_err(|error| error.to_string())?;
+                let key = secret
+                    .items()
+                    .get("tls.key")
+                    .ok_or("secret must contain a 'tls.key' key")?;
+                keys.push(PrivateKey::from_pem(key.expose()).map_err(|error| error.to_string())?);
+            }
         }
     }
     if keys.is_empty() {
         Err(error.to_string())
     } else {
         Ok(keys)
+    }
+}
+
+/// The Secrets of a list that names no kind, as Go marshals a typed `SecretList`; else the object itself.
+fn without_kind(mut object: Value) -> Vec<Value> {
+    match object.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => items,
+        _ => vec![object],
     }
 }
 
