@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// What a document is, judged by `apiVersion` and `kind`.
@@ -60,8 +61,10 @@ pub struct StreamError {
 /// [`StreamError`] for the first document that does not parse.
 pub fn read(text: &str) -> Result<Vec<Document>, StreamError> {
     let mut documents = Vec::new();
+    let (mut line, mut counted) = (1, 0);
     for range in split(text) {
-        let line = 1 + line_ends(&text[..range.start]);
+        line += line_ends(&text[counted..range.start]);
+        counted = range.start;
         let start = documents.len();
         let chunk = Chunk {
             text: &text[range.clone()],
@@ -167,6 +170,40 @@ impl Chunk<'_> {
                 Err(_) => {}
             }
         }
+        self.read_yaml(into)
+    }
+
+    /// Any number of JSON values, one after the other. Where each ends is found first; what it says is
+    /// read as everything else is, so that a key that is there twice is an error here as well.
+    fn read_json(&self, into: &mut Vec<Document>) -> Result<(), StreamError> {
+        let mut values = serde_json::Deserializer::from_str(self.text).into_iter::<IgnoredAny>();
+        let (mut line, mut start) = (self.line, 0);
+        while let Some(value) = values.next() {
+            value.map_err(|error| StreamError {
+                index: into.len() + 1,
+                line: self.line + error.line().saturating_sub(1),
+                column: error.column(),
+                message: json_fault(&error).to_owned(),
+            })?;
+            let rest = &self.text[start..];
+            let spaces = rest.len() - rest.trim_start().len();
+            line += line_ends(&rest[..spaces]);
+            start += spaces;
+            let end = values.byte_offset();
+            let text = &self.text[start..end];
+            Chunk {
+                text,
+                start: self.start + start,
+                line,
+            }
+            .read_yaml(into)?;
+            line += line_ends(text);
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn read_yaml(&self, into: &mut Vec<Document>) -> Result<(), StreamError> {
         let documents = crds::yaml::documents(self.text).map_err(|error| StreamError {
             index: into.len() + 1,
             line: self.line + error.line.saturating_sub(1),
@@ -180,31 +217,6 @@ impl Chunk<'_> {
                 range: Some(self.start..self.start + self.text.len()),
                 value: document.value,
             });
-        }
-        Ok(())
-    }
-
-    /// Any number of JSON values, one after the other.
-    fn read_json(&self, into: &mut Vec<Document>) -> Result<(), StreamError> {
-        let mut values = serde_json::Deserializer::from_str(self.text).into_iter::<Value>();
-        let mut start = 0;
-        while let Some(value) = values.next() {
-            let value = value.map_err(|error| StreamError {
-                index: into.len() + 1,
-                line: self.line + error.line().saturating_sub(1),
-                column: error.column(),
-                message: json_fault(&error).to_owned(),
-            })?;
-            let end = values.byte_offset();
-            let spaces = self.text[start..].len() - self.text[start..].trim_start().len();
-            start += spaces;
-            into.push(Document {
-                index: into.len() + 1,
-                line: self.line + line_ends(&self.text[..start]),
-                range: Some(self.start + start..self.start + end),
-                value,
-            });
-            start = end;
         }
         Ok(())
     }
@@ -302,6 +314,17 @@ mod tests {
             &text[documents[1].range.clone().unwrap()],
             "{\"kind\": \"ConfigMap\"}"
         );
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_an_error_in_json_too() {
+        for text in [
+            "{\"a\": 1, \"a\": 2}",
+            "a: 1\na: 2\n",
+            "{\"b\": 1}\n{\"a\": 1,\n \"a\": 2}",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 
     #[test]
