@@ -38,6 +38,14 @@ pub struct Arguments {
     )]
     enable_cluster_store_reconciler: bool,
 
+    /// Serve ClusterExternalSecrets [default: true].
+    #[arg(
+        long, default_value = "true", hide_default_value = true, num_args = 0..=1,
+        require_equals = true, default_missing_value = "true", action = ArgAction::Set,
+        value_parser = boolean
+    )]
+    enable_cluster_external_secret_reconciler: bool,
+
     /// Do not read from a store before it was found to be usable [default: true].
     #[arg(
         long, default_value = "true", hide_default_value = true, num_args = 0..=1,
@@ -71,6 +79,7 @@ impl Arguments {
             namespace,
             store_requeue_interval,
             enable_cluster_store_reconciler,
+            enable_cluster_external_secret_reconciler,
             enable_flood_gate,
             aws_secretsmanager_endpoint,
             aws_sts_endpoint,
@@ -85,6 +94,7 @@ impl Arguments {
             concurrency: concurrent,
             store_interval: store_requeue_interval,
             cluster_stores: enable_cluster_store_reconciler,
+            cluster_external_secrets: enable_cluster_external_secret_reconciler,
             flood_gate: enable_flood_gate,
             privileged_types,
             endpoints: Endpoints {

@@ -35,6 +35,13 @@ pub(crate) enum Named {
         /// Its name.
         name: String,
     },
+    /// An ExternalSecret of a ClusterExternalSecret.
+    ExternalSecret {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
     /// The labels of a namespace, for the conditions of a ClusterSecretStore.
     Namespace {
         /// Its name.
@@ -104,6 +111,12 @@ impl<W: Clone + Eq + Hash + Ord> Dependents<W> {
             .flatten()
             .cloned()
             .collect()
+    }
+
+    /// All who name anything.
+    pub(crate) fn all(&self) -> Vec<W> {
+        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        index.by_who.keys().cloned().collect()
     }
 
     /// Whether anybody names this.

@@ -18,6 +18,7 @@
 //! It knows no Git and no sealing.
 
 mod arguments;
+mod cluster_external_secret;
 mod dependents;
 mod external_secret;
 mod fetch;

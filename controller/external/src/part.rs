@@ -1,13 +1,16 @@
 //! What the reconciles of this part share.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use crds::external_secret::ExternalSecret;
 use kit::{Context, events::Recorder};
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
@@ -50,12 +53,16 @@ pub(crate) struct Part {
     pub(crate) dependents: Dependents<Key>,
     /// What stores name.
     pub(crate) store_dependents: Dependents<Named>,
+    /// What ClusterExternalSecrets name.
+    pub(crate) cluster_dependents: Dependents<Key>,
     pub(crate) wakes: Wakes,
+    pub(crate) cluster_wakes: Wakes,
     pub(crate) store_wakes: Wakes,
     pub(crate) cluster_store_wakes: Wakes,
     pub(crate) memory: Memory,
     /// The ExternalSecrets that the watches know.
     pub(crate) objects: Mutex<Vec<Store<ExternalSecret>>>,
+    objects_listed: AtomicBool,
     timetable: Mutex<Timetable>,
     /// Moves whenever a first listing is complete.
     listings: watch::Sender<u64>,
@@ -87,11 +94,14 @@ impl Part {
             namespaces: NamespaceLabels::default(),
             dependents: Dependents::default(),
             store_dependents: Dependents::default(),
+            cluster_dependents: Dependents::default(),
             wakes: Wakes::default(),
+            cluster_wakes: Wakes::default(),
             store_wakes: Wakes::default(),
             cluster_store_wakes: Wakes::default(),
             memory: Memory::default(),
             objects: Mutex::default(),
+            objects_listed: AtomicBool::new(false),
             timetable: Mutex::default(),
             listings: watch::Sender::new(0),
         })
@@ -108,6 +118,32 @@ impl Part {
         let waiting = async { while !enough(self) && listings.changed().await.is_ok() {} };
         // Whether the time ran out or the listings are there: we go on with what there is.
         drop(tokio::time::timeout(at_most, waiting).await);
+    }
+
+    /// The ExternalSecret of this name, as the watch last showed it.
+    pub(crate) fn object(&self, key: &Key) -> Option<ExternalSecret> {
+        let stores = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let reference = ObjectRef::new(&key.name).within(&key.namespace);
+        stores
+            .iter()
+            .find_map(|store| store.get(&reference))
+            .map(|found| found.as_ref().clone())
+    }
+
+    /// A first listing of ExternalSecrets is complete.
+    pub(crate) fn listed_objects(&self) {
+        self.objects_listed.store(true, Ordering::Release);
+        self.listed();
+    }
+
+    /// Whether ExternalSecrets were listed.
+    pub(crate) fn objects_listed(&self) -> bool {
+        self.objects_listed.load(Ordering::Acquire)
+    }
+
+    /// All ClusterExternalSecrets that were looked at.
+    pub(crate) fn clusters(&self) -> Vec<Key> {
+        self.cluster_dependents.all()
     }
 
     /// Looks into the timetable, or changes it.

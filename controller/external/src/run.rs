@@ -6,7 +6,8 @@ use kit::Context;
 use tracing::info;
 
 use crate::{
-    Arguments, external_secret, metrics, namespaces, part::Part, secrets, settings::Settings, store,
+    Arguments, cluster_external_secret, external_secret, metrics, namespaces, part::Part, secrets,
+    settings::Settings, store,
 };
 
 /// Keeps Secrets in step with AWS Secrets Manager until the shutdown is requested. To be called by
@@ -25,6 +26,7 @@ pub async fn run_with(context: Context, settings: Settings) {
         namespaces::watch(Arc::clone(&part)),
         store::run(Arc::clone(&part)),
         external_secret::run(Arc::clone(&part)),
+        cluster_external_secret::run(Arc::clone(&part)),
     );
     info!("external secrets: ended");
 }

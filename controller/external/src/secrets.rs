@@ -99,7 +99,10 @@ fn wake(part: &Part, key: &Key) {
         match store {
             Named::Store { namespace, name } => part.store_wakes.wake([Key { namespace, name }]),
             Named::ClusterStore { name } => part.cluster_store_wakes.wake([Key::new("", &name)]),
-            Named::Secret { .. } | Named::ConfigMap { .. } | Named::Namespace { .. } => {}
+            Named::Secret { .. }
+            | Named::ConfigMap { .. }
+            | Named::ExternalSecret { .. }
+            | Named::Namespace { .. } => {}
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Settings {
     pub store_interval: Duration,
     /// Whether ClusterSecretStores are served (`--enable-cluster-store-reconciler`).
     pub cluster_stores: bool,
+    /// Whether ClusterExternalSecrets are served (`--enable-cluster-external-secret-reconciler`).
+    pub cluster_external_secrets: bool,
     /// Whether an ExternalSecret waits until its store is ready (`--enable-flood-gate`).
     pub flood_gate: bool,
     /// Whether Secrets may be made that mint tokens (`--allow-privileged-secret-types`).
@@ -36,6 +38,7 @@ impl Default for Settings {
             concurrency: 256,
             store_interval: Duration::from_secs(5 * 60),
             cluster_stores: true,
+            cluster_external_secrets: true,
             flood_gate: true,
             privileged_types: false,
             endpoints: Endpoints::default(),

@@ -19,12 +19,13 @@ use kube::{
     runtime::{
         Controller, WatchStreamExt as _,
         reflector::{self, ObjectRef},
-        watcher,
+        watcher::{self, Event, watcher},
     },
 };
 
 use super::{questions, reconcile::ExternalSecrets};
 use crate::{
+    dependents::Named,
     key::Key,
     observed::{Change, Observed},
     part::Part,
@@ -83,11 +84,14 @@ async fn watch(part: &Arc<Part>, namespace: &str, api: Api<ExternalSecret>) {
         .flat_map(move |event| {
             let changes: Vec<_> = match event {
                 Ok(event) => {
+                    let complete = matches!(event, Event::InitDone);
                     let changes = observed.step(event).into_iter();
+                    let changes = changes.filter_map(|change| tell(&told, change));
+                    let changes = changes.map(Ok).collect();
+                    if complete {
+                        told.listed_objects();
+                    }
                     changes
-                        .filter_map(|change| tell(&told, change))
-                        .map(Ok)
-                        .collect()
                 }
                 Err(error) => vec![Err(error)],
             };
@@ -115,17 +119,20 @@ async fn watch(part: &Arc<Part>, namespace: &str, api: Api<ExternalSecret>) {
 
 /// Notes what the object names, and hands it on if there still is one.
 fn tell(part: &Part, change: Change<ExternalSecret>) -> Option<ExternalSecret> {
-    match change {
-        Change::Changed(object) => {
-            part.dependents
-                .set(&Key::of(&object), questions::names(&object));
-            Some(object)
-        }
-        Change::Gone(key) => {
-            part.forget(&key);
-            None
-        }
+    let (key, object) = match change {
+        Change::Changed(object) => (Key::of(&object), Some(object)),
+        Change::Gone(key) => (key, None),
+    };
+    match &object {
+        Some(object) => part.dependents.set(&key, questions::names(object)),
+        None => part.forget(&key),
     }
+    let named = Named::ExternalSecret {
+        namespace: key.namespace,
+        name: key.name,
+    };
+    part.cluster_wakes.wake(part.cluster_dependents.of(&named));
+    object
 }
 
 /// What makes a change of an ExternalSecret worth a look: all but its status
