@@ -128,6 +128,7 @@ pub(crate) fn command() -> Command {
                 .num_args(0..=1)
                 .require_equals(true)
                 .default_missing_value("true")
+                .value_name("BOOL")
                 .value_parser(go_bool)
                 .help("Print the version and stop"),
         )

@@ -70,12 +70,19 @@ impl Flag {
         (self.group != Logging).then(name)
     }
 
+    fn help_text(&self) -> String {
+        match self.default {
+            "" => self.help.to_owned(),
+            default => format!("{} (default {default})", self.help),
+        }
+    }
+
     /// Whether the commands have it too, and not only the original's modes.
     fn is_global(&self) -> bool {
         match self.group {
             Certificate => self.name != "fetch-cert",
             Cluster | Logging => true,
-            Sealing | Mode => self.name == "no-record",
+            Sealing | Mode => matches!(self.name, "namespace" | "no-record"),
         }
     }
 
@@ -84,7 +91,7 @@ impl Flag {
     pub(crate) fn to_argument(&self) -> Arg {
         let argument = Arg::new(self.name)
             .long(self.name)
-            .help(self.help)
+            .help(self.help_text())
             .help_heading(self.group.heading())
             .allow_hyphen_values(true)
             .hide(self.group == Logging || self.help.is_empty());
@@ -93,7 +100,7 @@ impl Flag {
                 .num_args(0..=1)
                 .require_equals(true)
                 .default_missing_value("true")
-                .hide_possible_values(true)
+                .value_name("BOOL")
                 .value_parser(go_bool)
                 .overrides_with(self.name),
             Text => argument.value_name("TEXT").overrides_with(self.name),
@@ -148,7 +155,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("format", Text, Sealing, "Output format: json or yaml").short('o').default("json"),
     flag("scope", Text, Sealing, "strict, namespace-wide or cluster-wide; the Secret's annotations may say it too").default("strict"),
     flag("name", Text, Sealing, "Name to seal for (needed with --raw and the strict scope)"),
-    flag("namespace", Text, Cluster, "Namespace to seal for").short('n'),
+    flag("namespace", Text, Sealing, "Namespace to seal for").short('n'),
     flag("allow-empty-data", Switch, Sealing, "Allow a Secret without any value"),
     flag("no-record", Switch, Sealing, "Do not note in an annotation what each item was sealed with"),
     flag("cert", Text, Certificate, "Certificate to seal with: a file or a file, http or https URL"),

@@ -20,6 +20,8 @@ pub(crate) type Answer = (u16, String, Vec<u8>);
 pub(crate) struct ApiServer {
     pub(crate) url: String,
     pub(crate) requests: Arc<Mutex<Vec<String>>>,
+    /// The headers that say who asks, of all requests.
+    pub(crate) identities: Arc<Mutex<Vec<String>>>,
 }
 
 pub(crate) const SERVICE: &str =
@@ -39,13 +41,26 @@ impl ApiServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&requests);
+        let identities = Arc::new(Mutex::new(Vec::new()));
+        let (noted, seen) = (Arc::clone(&requests), Arc::clone(&identities));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                serve(stream.unwrap(), &otherwise, &noted);
+                serve(stream.unwrap(), &otherwise, &noted, &seen);
             }
         });
-        Self { url, requests }
+        Self {
+            url,
+            requests,
+            identities,
+        }
+    }
+
+    /// The different headers of all requests, sorted.
+    pub(crate) fn identities(&self) -> Vec<String> {
+        let mut identities = self.identities.lock().unwrap().clone();
+        identities.sort();
+        identities.dedup();
+        identities
     }
 
     pub(crate) fn requests(&self) -> Vec<String> {
@@ -58,7 +73,12 @@ pub(crate) fn status(code: u16, message: &str) -> Answer {
     (code, String::new(), body.to_string().into_bytes())
 }
 
-fn serve(stream: TcpStream, otherwise: &HashMap<String, Answer>, noted: &Mutex<Vec<String>>) {
+fn serve(
+    stream: TcpStream,
+    otherwise: &HashMap<String, Answer>,
+    noted: &Mutex<Vec<String>>,
+    identities: &Mutex<Vec<String>>,
+) {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     if reader.read_line(&mut line).unwrap_or(0) == 0 {
@@ -73,7 +93,14 @@ fn serve(stream: TcpStream, otherwise: &HashMap<String, Answer>, noted: &Mutex<V
         if header.trim().is_empty() {
             break;
         }
-        if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
+        let lower = header.to_lowercase();
+        if lower.starts_with("authorization:") || lower.starts_with("impersonate-") {
+            identities
+                .lock()
+                .unwrap()
+                .push(header.trim().to_lowercase());
+        }
+        if let Some(value) = lower.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
     }

@@ -283,3 +283,92 @@ fn a_stream_is_re_encrypted_to_standard_output() {
         "{message}"
     );
 }
+
+#[test]
+fn kubectls_flags_and_the_kubeconfig_say_who_asks() {
+    let bench = Bench::new();
+    let server = ApiServer::start(&[]);
+    let user = |user: Value| {
+        let config = json!({
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+            "clusters": [{"name": "k", "cluster": {"server": server.url}}],
+            "users": [{"name": "u", "user": user}],
+        });
+        bench.write("kubeconfig", &config.to_string())
+    };
+    let fetch = |path: &str, more: &[&str]| {
+        server.identities.lock().unwrap().clear();
+        let arguments = [&["--fetch-cert", "--kubeconfig", path], more].concat();
+        assert_eq!(bench.run(&arguments, "").text(), pair().0);
+        server.identities()
+    };
+    let path = user(json!({"token": "of-the-file"}));
+    assert_eq!(fetch(&path, &[]), ["authorization: bearer of-the-file"]);
+    assert_eq!(
+        fetch(&path, &["--token", "given"]),
+        ["authorization: bearer given"]
+    );
+    let someone = [
+        "--as",
+        "alice",
+        "--as-group",
+        "a",
+        "--as-group",
+        "b",
+        "--as-uid",
+        "7",
+    ];
+    assert_eq!(
+        fetch(&path, &someone),
+        [
+            "authorization: bearer of-the-file",
+            "impersonate-group: a",
+            "impersonate-group: b",
+            "impersonate-uid: 7",
+            "impersonate-user: alice",
+        ]
+    );
+    let path = user(json!({"username": "u", "password": "p"}));
+    assert_eq!(fetch(&path, &[]), ["authorization: basic dtpw"]);
+    assert_eq!(
+        fetch(&path, &["--password", "q"]),
+        ["authorization: basic dtpx"]
+    );
+    let credential = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": {"token": "of-the-plugin"},
+    });
+    let plugin = json!({"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+        "command": "/bin/echo", "args": [credential.to_string()],
+    }});
+    assert_eq!(
+        fetch(&user(plugin), &[]),
+        ["authorization: bearer of-the-plugin"]
+    );
+}
+
+#[test]
+fn a_kubeconfig_that_is_broken_is_not_quoted() {
+    let bench = Bench::new();
+    let path = bench.write(
+        "kubeconfig",
+        "users: [{name: u, user: {token: [hunter2]}}]\n",
+    );
+    let message = bench
+        .run(&["--fetch-cert", "--kubeconfig", &path], "")
+        .error();
+    assert!(!message.contains("hunter2"), "{message}");
+    let message = bench
+        .run(&["--fetch-cert", "--kubeconfig", "/nowhere"], "")
+        .error();
+    assert_eq!(message, "stat /nowhere: no such file or directory");
+    for (flag, cause) in [
+        ("--context", "context \"x\" does not exist"),
+        ("--cluster", "cluster \"x\" does not exist"),
+        ("--user", "auth info \"x\" does not exist"),
+    ] {
+        assert_eq!(bench.run(&["--fetch-cert", flag, "x"], "").error(), cause);
+    }
+}
