@@ -3,9 +3,10 @@
 //! The incumbent's flags keep their names, their defaults and Go's syntax, so that its Helm chart
 //! and manifests start us; what is ours is listed in design.md section 4.
 
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::{Args, Parser};
+use clap::{ArgAction, Args, Parser};
+use kit::pace::{DEFAULT_BURST, Pace};
 
 /// One small controller: opens SealedSecrets, keeps Secrets in step with AWS Secrets Manager, and
 /// pulls and applies the rest of the repository.
@@ -41,6 +42,9 @@ pub(crate) struct Arguments {
     pub(crate) serving: Serving,
 
     #[command(flatten)]
+    pub(crate) calls: Calls,
+
+    #[command(flatten)]
     pub(crate) sealed: sealed::Arguments,
 
     #[command(flatten)]
@@ -71,6 +75,15 @@ pub(crate) struct Logging {
         env = "SEALED_SECRETS_LOG_FORMAT"
     )]
     pub(crate) log_format: LogFormat,
+
+    /// Log warnings and errors to standard error and the rest to standard output; else all of it to
+    /// standard error [default: true].
+    #[arg(
+        long, env = "SEALED_SECRETS_LOG_INFO_STDOUT", default_value = "true",
+        hide_default_value = true, num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", action = ArgAction::Set, value_parser = boolean
+    )]
+    pub(crate) log_info_stdout: bool,
 }
 
 /// The form of a log line.
@@ -103,6 +116,72 @@ pub(crate) struct Serving {
         env = "SEALED_SECRETS_LISTEN_METRICS_ADDR"
     )]
     pub(crate) listen_metrics_addr: ListenAddress,
+
+    /// How long reading a request may take; 0 is no limit.
+    #[arg(
+        long, value_name = "DURATION", env = "SEALED_SECRETS_READ_TIMEOUT", default_value = "2m",
+        value_parser = duration
+    )]
+    read_timeout: Duration,
+
+    /// How long answering a request may take; 0 is no limit.
+    #[arg(
+        long, value_name = "DURATION", env = "SEALED_SECRETS_WRITE_TIMEOUT", default_value = "2m",
+        value_parser = duration
+    )]
+    write_timeout: Duration,
+}
+
+impl Serving {
+    /// How long a request may take: the tighter of the two limits, as our handlers read while they
+    /// answer.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        [self.read_timeout, self.write_timeout]
+            .into_iter()
+            .filter(|limit| !limit.is_zero())
+            .min()
+    }
+}
+
+/// How often the API server is called.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "API server")]
+pub(crate) struct Calls {
+    /// Calls a second; negative or 0 is no limit [default: no limit].
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "SEALED_SECRETS_KUBECLIENT_QPS",
+        allow_negative_numbers = true
+    )]
+    kubeclient_qps: Option<f32>,
+
+    /// Calls at once, where --kubeclient-qps sets a limit.
+    #[arg(
+        long, value_name = "COUNT", env = "SEALED_SECRETS_KUBECLIENT_BURST",
+        default_value_t = DEFAULT_BURST
+    )]
+    kubeclient_burst: u32,
+}
+
+impl Calls {
+    /// The limit, if one is set.
+    pub(crate) fn pace(&self) -> Option<Pace> {
+        Pace::new(self.kubeclient_qps?, self.kubeclient_burst)
+    }
+}
+
+/// Go's `strconv.ParseBool`.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
+        _ => Err("it is none of true, false, t, f, 1, 0".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    crds::duration::parse(text).map_err(|error| error.to_string())
 }
 
 /// An address to listen on, in Go's form: the host may be missing, which means all of them.
@@ -197,6 +276,29 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_limits_of_the_incumbent_are_honoured_where_they_are_set() {
+        let parse = |line: &[&str]| {
+            Arguments::try_parse_from(std::iter::once(&"controller").chain(line)).unwrap()
+        };
+        let standard = parse(&[]);
+        assert_eq!(standard.calls.pace(), None);
+        assert_eq!(standard.serving.longest(), Some(Duration::from_secs(120)));
+        assert!(standard.logging.log_info_stdout);
+        let set = parse(&[
+            "--kubeclient-qps",
+            "20",
+            "--kubeclient-burst=30",
+            "--read-timeout=0",
+            "--write-timeout=1m30s",
+            "--log-info-stdout=f",
+        ]);
+        assert_eq!(set.calls.pace(), Pace::new(20.0, 30));
+        assert_eq!(set.serving.longest(), Some(Duration::from_secs(90)));
+        assert!(!set.logging.log_info_stdout);
+        assert_eq!(parse(&["--kubeclient-qps", "-1"]).calls.pace(), None);
     }
 
     #[test]

@@ -1,6 +1,17 @@
-//! Log lines, as people or machines read them, on standard output.
+//! Log lines, as people or machines read them.
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use std::io;
+
+use tracing::Level;
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{
+        self,
+        writer::{BoxMakeWriter, MakeWriterExt as _},
+    },
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::arguments::{LogFormat, Logging};
 
@@ -24,13 +35,24 @@ pub(crate) fn start(logging: &Logging) {
         .iter()
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive);
+    let writer = if logging.log_info_stdout {
+        let loud = io::stderr.with_max_level(Level::WARN);
+        BoxMakeWriter::new(loud.or_else(io::stdout))
+    } else {
+        BoxMakeWriter::new(io::stderr)
+    };
     let registry = tracing_subscriber::registry().with(filter);
     match logging.log_format {
         LogFormat::Text => registry
-            .with(fmt::layer().with_target(false).with_ansi(false))
+            .with(
+                fmt::layer()
+                    .with_target(false)
+                    .with_ansi(false)
+                    .with_writer(writer),
+            )
             .init(),
         LogFormat::Json => registry
-            .with(fmt::layer().json().flatten_event(true))
+            .with(fmt::layer().json().flatten_event(true).with_writer(writer))
             .init(),
     }
     if unreadable {

@@ -53,6 +53,7 @@ pub(crate) async fn run(mut arguments: Arguments) -> Result<(), RunError> {
     let connection = client::connect(
         arguments.kubeconfig.as_deref(),
         arguments.own_namespace.take(),
+        arguments.calls.pace(),
     )
     .await?;
     let context = Context {
@@ -94,6 +95,7 @@ async fn listen(
         routes,
     );
     let serving = &arguments.serving;
+    let public = serve::bounded(public, serving.longest());
     serve::listen(serving.listen_addr, "--listen-addr", public, served.clone()).await?;
     let metrics = serve::metrics(context.metrics.clone());
     let address = serving.listen_metrics_addr;

@@ -3,7 +3,13 @@
 use std::time::Duration;
 
 use axum::{
-    Router, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse as _, routing::get,
+    Router,
+    extract::Request,
+    http::StatusCode,
+    http::header::CONTENT_TYPE,
+    middleware::{Next, from_fn},
+    response::IntoResponse as _,
+    routing::get,
 };
 use kit::{Metrics, Shutdown};
 use tokio::net::TcpListener;
@@ -45,6 +51,19 @@ pub(crate) fn public(readiness: impl Readiness, parts: Router) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .merge(parts)
+}
+
+/// The same routes, each request bounded: reading it and answering it take no longer than this.
+pub(crate) fn bounded(routes: Router, longest: Option<Duration>) -> Router {
+    let Some(longest) = longest else {
+        return routes;
+    };
+    let bound = move |request: Request, next: Next| async move {
+        tokio::time::timeout(longest, next.run(request))
+            .await
+            .unwrap_or_else(|_elapsed| StatusCode::REQUEST_TIMEOUT.into_response())
+    };
+    routes.layer(from_fn(bound))
 }
 
 /// The metrics of all parts.
@@ -107,6 +126,13 @@ mod tests {
     async fn status(routes: Router, path: &str) -> StatusCode {
         let request = Request::get(path).body(Body::empty()).unwrap();
         routes.oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_ended() {
+        let never = Router::new().route("/never", get(std::future::pending::<()>));
+        let routes = bounded(never, Some(Duration::from_millis(1)));
+        assert_eq!(status(routes, "/never").await, StatusCode::REQUEST_TIMEOUT);
     }
 
     #[tokio::test]

@@ -7,8 +7,12 @@ use std::{
 
 use kube::{
     Client, Config,
+    client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use tower::layer::layer_fn;
+
+use crate::pace::{Pace, Paced};
 
 /// Where a pod finds the name of its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -44,8 +48,8 @@ pub enum ConnectError {
 
 /// A client, and the namespace of the process.
 pub struct Connection {
-    /// The client, with timeouts set and without any rate limit of its own: the API server's
-    /// fairness is the better judge.
+    /// The client, with timeouts set and, unless a [`Pace`] was asked for, without any rate limit
+    /// of its own.
     pub client: Client,
     /// `POD_NAMESPACE`, else the pod's namespace file, else the kubeconfig's context, else
     /// `default`, as the incumbent does (cmd/controller/main.go, `myNamespace`).
@@ -59,6 +63,7 @@ pub struct Connection {
 pub async fn connect(
     kubeconfig: Option<&Path>,
     own_namespace: Option<String>,
+    pace: Option<Pace>,
 ) -> Result<Connection, ConnectError> {
     let mut config = match kubeconfig {
         Some(path) => from_file(path).await?,
@@ -71,7 +76,10 @@ pub async fn connect(
         .map(|namespace| namespace.trim().to_owned())
         .filter(|namespace| !namespace.is_empty())
         .unwrap_or_else(|| config.default_namespace.clone());
-    let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+    let builder =
+        ClientBuilder::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+    let paced = layer_fn(move |inner| Paced::new(inner, pace));
+    let client = builder.with_layer(&paced).build();
     Ok(Connection { client, namespace })
 }
 
