@@ -1,9 +1,11 @@
 //! `make bench`: our programs against the incumbents', in the same run on the same machine.
 //!
 //! It prints ratios, as a machine's own speed says nothing. The budgets are those of the design.
+//! Arguments name what is measured, all of it if there are none: `idle`, `seal`, `sealed`.
 
 mod idle;
 mod seal;
+mod sealed;
 mod table;
 
 use std::process::ExitCode;
@@ -26,8 +28,18 @@ async fn main() -> ExitCode {
 }
 
 async fn measure(table: &mut Table) -> Result<(), Failure> {
-    idle::sizes(table)?;
-    idle::memory(table).await?;
-    seal::one(table).await?;
-    seal::many(table).await
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    if is_wanted("idle") {
+        idle::sizes(table)?;
+        idle::memory(table).await?;
+    }
+    if is_wanted("seal") {
+        seal::one(table).await?;
+        seal::many(table).await?;
+    }
+    if is_wanted("sealed") {
+        sealed::controllers(table).await?;
+    }
+    Ok(())
 }
