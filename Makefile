@@ -59,6 +59,10 @@ bench: release build prepare ## measure against the incumbents, in the same run
 crds: ## write crds/yaml again from the types
 	$(CARGO) run --quiet --package crds --bin generate-crds -- crds/yaml
 
+.PHONY: sbom
+sbom: ## print what is in the image, as CycloneDX
+	@./deploy/sbom.py
+
 .PHONY: deny
 deny: ## licences, sources and banned crates (needs cargo-deny)
 	$(CARGO) deny --locked check bans licenses sources
