@@ -64,8 +64,9 @@ struct Front {
 struct Record {
     reads: BTreeMap<String, usize>,
     writes: Vec<Write>,
-    /// Changes that were asked for and not yet answered.
-    outstanding: usize,
+    /// What was asked for and is not yet answered, by a number of its own.
+    pending: BTreeMap<usize, Write>,
+    asked: usize,
     /// The number of changes after which the answers are held back.
     hold_after: Option<usize>,
     held: usize,
@@ -158,7 +159,18 @@ impl ApiProxy {
 
     /// The changes that were asked for and not yet answered.
     pub fn outstanding(&self) -> usize {
-        self.state.record().outstanding
+        let record = self.state.record();
+        record
+            .pending
+            .values()
+            .filter(|asked| writes(asked) && is_change(&asked.resource))
+            .count()
+    }
+
+    /// All that was asked for and is not yet answered, longest first, for looking into a standstill.
+    pub fn pending(&self) -> Vec<String> {
+        let record = self.state.record();
+        record.pending.values().map(ToString::to_string).collect()
     }
 
     /// Lets all answers go, and holds back no more.
@@ -221,9 +233,8 @@ async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response<B
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(Fault::CutAfter) | None => {}
     }
-    let writes = matches!(asked.verb, "create" | "update" | "patch" | "delete");
-    // Counted down when the answer is on its way, or when the client has gone and hyper drops this.
-    let _outstanding = (writes && is_change(&asked.resource)).then(|| Outstanding::new(&front));
+    // Forgotten when the answer is on its way, or when the client has gone and hyper drops this.
+    let _pending = Pending::new(&front, &asked);
     let target = parts
         .uri
         .path_and_query()
@@ -235,7 +246,7 @@ async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response<B
     let Ok(answer) = passed else {
         return faults::cut();
     };
-    if writes {
+    if writes(&asked) {
         let status = answer.status().as_u16();
         front.note_write(Write { status, ..asked }).await;
     } else {
@@ -272,18 +283,24 @@ impl Front {
     }
 }
 
-struct Outstanding<'a>(&'a Front);
+struct Pending<'a> {
+    front: &'a Front,
+    number: usize,
+}
 
-impl<'a> Outstanding<'a> {
-    fn new(front: &'a Front) -> Self {
-        front.record().outstanding += 1;
-        Self(front)
+impl<'a> Pending<'a> {
+    fn new(front: &'a Front, asked: &Write) -> Self {
+        let mut record = front.record();
+        record.asked += 1;
+        let number = record.asked;
+        record.pending.insert(number, asked.clone());
+        Self { front, number }
     }
 }
 
-impl Drop for Outstanding<'_> {
+impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        self.0.record().outstanding -= 1;
+        self.front.record().pending.remove(&self.number);
     }
 }
 
@@ -293,6 +310,10 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.0.record().held -= 1;
     }
+}
+
+fn writes(asked: &Write) -> bool {
+    matches!(asked.verb, "create" | "update" | "patch" | "delete")
 }
 
 /// Whether writes of a resource change what users see, and do not only tell of life and work.

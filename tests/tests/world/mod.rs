@@ -205,14 +205,19 @@ impl World {
         outside.put(&outside.values.rotated).await?;
         self.password("database-credentials", &outside.values.rotated)
             .await?;
+        self.disturb(outside).await?;
+        self.settled(&outside.second).await
+    }
+
+    /// An edit and a deletion by hand, put right.
+    pub(crate) async fn disturb(&self, outside: &Outside) -> Result<(), Failure> {
         let edit = json!({"spec": {"replicas": 1}});
         self.cluster.merge(&deployment(), &edit).await?;
         self.replicas(5).await?;
         self.cluster
             .delete(&Coordinates::secret(APPLICATION, "db-creds"))
             .await?;
-        self.password("db-creds", &outside.values.sealed).await?;
-        self.settled(&outside.second).await
+        self.password("db-creds", &outside.values.sealed).await
     }
 
     async fn replicas(&self, wanted: i64) -> Result<(), Failure> {
