@@ -54,6 +54,14 @@ pub struct Arguments {
     )]
     enable_flood_gate: bool,
 
+    /// What stands before an action of a template.
+    #[arg(long, value_name = "TEXT", default_value = "{{")]
+    template_left_delimiter: String,
+
+    /// What stands after an action of a template.
+    #[arg(long, value_name = "TEXT", default_value = "}}")]
+    template_right_delimiter: String,
+
     /// Where Secrets Manager is, if not at its own address.
     #[arg(
         long,
@@ -81,6 +89,8 @@ impl Arguments {
             enable_cluster_store_reconciler,
             enable_cluster_external_secret_reconciler,
             enable_flood_gate,
+            template_left_delimiter,
+            template_right_delimiter,
             aws_secretsmanager_endpoint,
             aws_sts_endpoint,
         } = self;
@@ -97,6 +107,7 @@ impl Arguments {
             cluster_external_secrets: enable_cluster_external_secret_reconciler,
             flood_gate: enable_flood_gate,
             privileged_types,
+            delimiters: (template_left_delimiter, template_right_delimiter),
             endpoints: Endpoints {
                 secrets_manager: some(aws_secretsmanager_endpoint),
                 sts: some(aws_sts_endpoint),

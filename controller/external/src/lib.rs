@@ -19,6 +19,7 @@
 
 mod arguments;
 mod cluster_external_secret;
+mod config_maps;
 mod dependents;
 mod external_secret;
 mod fetch;

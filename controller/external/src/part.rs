@@ -1,6 +1,7 @@
 //! What the reconciles of this part share.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -25,6 +26,7 @@ use crate::{
     settings::Settings,
     sightings::Sightings,
     store::{Identities, Stores, TokenRequests},
+    template::Engine,
     wakes::Wakes,
 };
 
@@ -43,11 +45,14 @@ pub(crate) struct Part {
     pub(crate) changed: Semaphore,
     /// Work on what is due. It has places of its own, so that the other never waits for it.
     pub(crate) due: Semaphore,
+    pub(crate) templates: Engine,
     pub(crate) stores: Stores,
     pub(crate) identities: Identities,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) fetcher: Fetcher,
     pub(crate) sightings: Arc<Sightings>,
+    /// The ConfigMaps that templates come from.
+    pub(crate) config_maps: Sightings,
     pub(crate) namespaces: NamespaceLabels,
     /// What ExternalSecrets name.
     pub(crate) dependents: Dependents<Key>,
@@ -63,6 +68,7 @@ pub(crate) struct Part {
     /// The ExternalSecrets that the watches know.
     pub(crate) objects: Mutex<Vec<Store<ExternalSecret>>>,
     objects_listed: AtomicBool,
+    config_maps_named: AtomicBool,
     timetable: Mutex<Timetable>,
     /// Moves whenever a first listing is complete.
     listings: watch::Sender<u64>,
@@ -78,6 +84,7 @@ impl Part {
         let clients = Clients::new(settings.endpoints.clone(), Arc::clone(&quotas), tokens);
         let identities = Identities::new(client.clone(), clients, Arc::clone(&sightings));
         let events = Recorder::new(client, EVENT_SOURCE, context.shutdown.clone());
+        let templates = Engine::new(&settings.delimiters.0, &settings.delimiters.1);
         let places = usize::from(settings.concurrency).max(1);
         Arc::new(Self {
             context,
@@ -86,11 +93,13 @@ impl Part {
             calls: Semaphore::new(CALLS_AT_ONCE),
             changed: Semaphore::new(places),
             due: Semaphore::new(places),
+            templates,
             stores: Stores::default(),
             identities,
             quotas,
             fetcher: Fetcher::default(),
             sightings,
+            config_maps: Sightings::default(),
             namespaces: NamespaceLabels::default(),
             dependents: Dependents::default(),
             store_dependents: Dependents::default(),
@@ -102,6 +111,7 @@ impl Part {
             memory: Memory::default(),
             objects: Mutex::default(),
             objects_listed: AtomicBool::new(false),
+            config_maps_named: AtomicBool::new(false),
             timetable: Mutex::default(),
             listings: watch::Sender::new(0),
         })
@@ -134,6 +144,24 @@ impl Part {
     pub(crate) fn listed_objects(&self) {
         self.objects_listed.store(true, Ordering::Release);
         self.listed();
+    }
+
+    /// Notes what an ExternalSecret names.
+    pub(crate) fn depends(&self, key: &Key, names: BTreeSet<Named>) {
+        let config_maps = names
+            .iter()
+            .any(|named| matches!(named, Named::ConfigMap { .. }));
+        self.dependents.set(key, names);
+        if config_maps && !self.config_maps_named.swap(true, Ordering::AcqRel) {
+            self.listed();
+        }
+    }
+
+    /// Waits until a template comes from a ConfigMap.
+    pub(crate) async fn until_config_maps_are_named(&self) {
+        let named = |part: &Self| part.config_maps_named.load(Ordering::Acquire);
+        let mut listings = self.listings.subscribe();
+        while !named(self) && listings.changed().await.is_ok() {}
     }
 
     /// Whether ExternalSecrets were listed.

@@ -6,8 +6,8 @@ use kit::Context;
 use tracing::info;
 
 use crate::{
-    Arguments, cluster_external_secret, external_secret, metrics, namespaces, part::Part, secrets,
-    settings::Settings, store,
+    Arguments, cluster_external_secret, config_maps, external_secret, metrics, namespaces,
+    part::Part, secrets, settings::Settings, store,
 };
 
 /// Keeps Secrets in step with AWS Secrets Manager until the shutdown is requested. To be called by
@@ -23,6 +23,7 @@ pub async fn run_with(context: Context, settings: Settings) {
     info!("external secrets: started");
     tokio::join!(
         secrets::watch(Arc::clone(&part)),
+        config_maps::watch(Arc::clone(&part)),
         namespaces::watch(Arc::clone(&part)),
         store::run(Arc::clone(&part)),
         external_secret::run(Arc::clone(&part)),

@@ -26,6 +26,9 @@ pub struct Settings {
     pub flood_gate: bool,
     /// Whether Secrets may be made that mint tokens (`--allow-privileged-secret-types`).
     pub privileged_types: bool,
+    /// What stands around an action of a template (`--template-left-delimiter`,
+    /// `--template-right-delimiter`).
+    pub delimiters: (String, String),
     /// Where AWS is (`AWS_SECRETSMANAGER_ENDPOINT`, `AWS_STS_ENDPOINT`).
     pub endpoints: Endpoints,
 }
@@ -41,6 +44,7 @@ impl Default for Settings {
             cluster_external_secrets: true,
             flood_gate: true,
             privileged_types: false,
+            delimiters: ("{{".to_owned(), "}}".to_owned()),
             endpoints: Endpoints::default(),
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::template::NotYet;
+use crate::template::Engine;
 
 fn spec(spec: Value) -> ExternalSecretSpec {
     serde_json::from_value(spec).unwrap()
@@ -35,7 +35,7 @@ fn only_from(from: Vec<FromAnswer>) -> Answers {
 }
 
 fn run(of: Value, answers: Answers) -> Result<Assembled, Unserved> {
-    assemble(&spec(of), answers, &NotYet)
+    assemble(&spec(of), answers, &Engine::default())
 }
 
 fn complaint(of: Value, answers: Answers) -> String {

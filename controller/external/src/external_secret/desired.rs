@@ -23,8 +23,13 @@ use serde_json::Value;
 use super::{
     failure::{Stage, SyncFailure},
     questions,
+    render::render,
 };
-use crate::{hash, names, template::Templates, values::Values};
+use crate::{
+    hash, names,
+    template::{Sources, Templates},
+    values::Values,
+};
 
 const GROUP: &str = "external-secrets.io";
 const KIND: &str = "ExternalSecret";
@@ -35,6 +40,8 @@ pub(crate) struct Ingredients<'a> {
     pub(crate) values: &'a Values,
     /// What renders templates.
     pub(crate) templates: &'a dyn Templates,
+    /// What templates come from.
+    pub(crate) sources: &'a Sources,
     /// Whether Secrets may be made that mint tokens.
     pub(crate) privileged_types: bool,
 }
@@ -175,67 +182,6 @@ fn fill(
         insert(secret.data.get_or_insert_default(), with.values);
     }
     render(template, secret, with)
-}
-
-fn render(
-    template: &Template,
-    secret: &mut Secret,
-    with: &Ingredients<'_>,
-) -> Result<(), SyncFailure> {
-    let failed = |key: &str, problem: String| {
-        let cause = format!(
-            "could not apply template: could not execute template: unable to execute template at key {key}: {problem}"
-        );
-        SyncFailure::at(Stage::Update, cause)
-    };
-    if !template.template_from.is_empty() {
-        let cause = "could not apply template: spec.target.template.templateFrom is not served yet";
-        return Err(SyncFailure::hopeless(Stage::Update, cause));
-    }
-    for (key, text) in &template.data {
-        let value = with
-            .templates
-            .render(text, with.values)
-            .map_err(|e| failed(key, e))?;
-        let data = secret.data.get_or_insert_default();
-        data.insert(key.clone(), ByteString(value.expose().to_vec()));
-    }
-    let metadata = &template.metadata;
-    let rendered = |map: &BTreeMap<String, String>| {
-        let pairs = map.iter().map(|(key, text)| {
-            let value = with
-                .templates
-                .render(text, with.values)
-                .map_err(|e| failed(key, e))?;
-            // Labels and annotations are public by nature; the user asked for this value in one.
-            let text = String::from_utf8_lossy(value.expose()).into_owned();
-            Ok((key.clone(), text))
-        });
-        pairs.collect::<Result<BTreeMap<_, _>, SyncFailure>>()
-    };
-    let (labels, annotations) = (
-        rendered(&metadata.labels)?,
-        rendered(&metadata.annotations)?,
-    );
-    secret
-        .metadata
-        .labels
-        .get_or_insert_default()
-        .extend(labels);
-    secret
-        .metadata
-        .annotations
-        .get_or_insert_default()
-        .extend(annotations);
-    if secret.metadata.deletion_timestamp.is_none() {
-        let finalizers = secret.metadata.finalizers.get_or_insert_default();
-        for finalizer in &metadata.finalizers {
-            if !finalizers.contains(finalizer) {
-                finalizers.push(finalizer.clone());
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Secrets that mint tokens would let whoever writes an ExternalSecret act as any ServiceAccount of

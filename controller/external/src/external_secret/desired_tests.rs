@@ -4,7 +4,7 @@ use kit::SecretBytes;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::template::NotYet;
+use crate::template::{Engine, Sources};
 
 const MANAGER: &str = "externalsecrets.external-secrets.io/app";
 
@@ -40,7 +40,8 @@ fn made(
     let values = values(pairs);
     let with = Ingredients {
         values: &values,
-        templates: &NotYet,
+        templates: &Engine::default(),
+        sources: &Sources::default(),
         privileged_types: false,
     };
     desired(of, existing, &with)
@@ -259,16 +260,6 @@ fn with_a_template_only_its_metadata_is_taken() {
     assert_eq!(merged("Merge"), ["k", "t"]);
 }
 
-#[test]
-fn what_is_not_served_yet_says_so() {
-    let action = object(json!({"template": {"data": {"t": "{{ .k }}"}}}));
-    let error = made(&action, None, &[]).err().unwrap().to_string();
-    assert!(
-        error.ends_with("key t: template actions ({{ ... }}) are not served yet"),
-        "{error}"
-    );
-}
-
 /// CVE-2026-42876, and our own rule for sealing keys.
 #[test]
 fn t09_secrets_that_mint_tokens_or_open_seals_are_refused() {
@@ -282,7 +273,8 @@ fn t09_secrets_that_mint_tokens_or_open_seals_are_refused() {
         let values = values(&[]);
         let with = Ingredients {
             values: &values,
-            templates: &NotYet,
+            templates: &Engine::default(),
+            sources: &Sources::default(),
             privileged_types: true,
         };
         assert!(desired(&of, None, &with).is_ok());

@@ -21,6 +21,8 @@ mod plan;
 mod questions;
 mod reconcile;
 mod refresh;
+mod render;
+mod sources;
 mod status;
 mod watch;
 mod windows;

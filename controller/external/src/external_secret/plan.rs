@@ -140,7 +140,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{template::NotYet, values::Values};
+    use crate::{
+        template::{Engine, Sources},
+        values::Values,
+    };
 
     fn object(target: Value) -> ExternalSecret {
         serde_json::from_value(json!({
@@ -162,7 +165,8 @@ mod tests {
             .collect();
         let with = Ingredients {
             values: &values,
-            templates: &NotYet,
+            templates: &Engine::default(),
+            sources: &Sources::default(),
             privileged_types: false,
         };
         plan(&object(target), existing, &with)

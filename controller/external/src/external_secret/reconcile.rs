@@ -33,6 +33,7 @@ use super::{
     plan::{Outcome, plan},
     questions,
     refresh::{self, Refresh, Sight, Standing},
+    sources::{self, sources},
     status::{self, Done},
 };
 use crate::{
@@ -40,7 +41,7 @@ use crate::{
     key::Key,
     part::Part,
     provider::Address,
-    template::NotYet,
+    template::Sources,
 };
 
 /// How long a provider that throttles us is no error of the ExternalSecret, at most. One that wants
@@ -125,6 +126,7 @@ async fn look(part: &Part, object: &ExternalSecret, key: &Key) -> Result<Next, S
     };
     let _place = lane.acquire().await;
     if let Refresh::NotBefore(next) = decision
+        && !sources::changed(part, object).await?
         && target_is_good(part, object, key).await?
     {
         return Ok(wait_until(next, now));
@@ -220,16 +222,18 @@ fn sight(part: &Part, object: &ExternalSecret, key: &Key) -> Sight {
 async fn refresh(part: &Part, object: &ExternalSecret, key: &Key) -> Result<Next, SyncFailure> {
     let started = Timestamp::now();
     let Gathered { answers, most } = Box::pin(gather::gather(part, object)).await;
-    let assembled = match assemble(&object.spec, answers, &NotYet) {
+    let assembled = computing(object, || assemble(&object.spec, answers, &part.templates));
+    let assembled = match assembled {
         Ok(assembled) => assembled,
         Err(unserved) => return Err(unserved_failure(part, object, key, unserved)),
     };
     part.memory
         .change(key, |remembered| remembered.throttled_since = None);
-    let digest = digest(object, &assembled);
+    let sources = sources(part, object).await?;
+    let digest = digest(object, &assembled, &sources);
     let (outcome, target) = match still_good(part, object, key, &digest) {
         Some(good) => (outcome_of(object, &assembled), Some(good)),
-        None => Box::pin(write(part, object, key, &assembled)).await?,
+        None => Box::pin(write(part, object, key, &assembled, &sources)).await?,
     };
     carry_out::delete_orphans(part, object).await?;
     let name = questions::target(object).to_owned();
@@ -237,6 +241,7 @@ async fn refresh(part: &Part, object: &ExternalSecret, key: &Key) -> Result<Next
         outcome,
         skipped: assembled.skipped,
         target: target.map(|written| (name, written)),
+        inputs: sources.digest,
     };
     let next = seat(part, object, key, most, started);
     part.memory.change(key, |remembered| {
@@ -314,7 +319,7 @@ fn unserved_failure(
 }
 
 /// A salted digest of all that the target is made from. It stays in this process.
-fn digest(object: &ExternalSecret, assembled: &Assembled) -> [u8; 32] {
+fn digest(object: &ExternalSecret, assembled: &Assembled, sources: &Sources) -> [u8; 32] {
     static SALT: LazyLock<[u64; 4]> = LazyLock::new(|| {
         let state = RandomState::new();
         [0, 1, 2, 3].map(|index| state.hash_one(index))
@@ -323,16 +328,28 @@ fn digest(object: &ExternalSecret, assembled: &Assembled) -> [u8; 32] {
     for part in *SALT {
         hasher.update(part.to_le_bytes());
     }
-    let version = refresh::version(object);
-    let pairs = assembled
-        .values
-        .iter()
-        .map(|(key, value)| (key.as_bytes(), value.expose()));
-    for (key, value) in std::iter::once((version.as_bytes(), &[][..])).chain(pairs) {
-        hasher.update(key.len().to_le_bytes());
-        hasher.update(key);
-        hasher.update(value.len().to_le_bytes());
-        hasher.update(value);
+    let mut add = |field: &[u8]| {
+        hasher.update(field.len().to_le_bytes());
+        hasher.update(field);
+    };
+    add(refresh::version(object).as_bytes());
+    for (key, value) in &assembled.values {
+        add(key.as_bytes());
+        add(value.expose());
+    }
+    for (name, pairs) in &sources.config_maps {
+        add(name.as_bytes());
+        pairs
+            .iter()
+            .flat_map(|(key, text)| [key, text])
+            .for_each(|text| add(text.as_bytes()));
+    }
+    for (name, values) in &sources.secrets {
+        add(name.as_bytes());
+        values
+            .iter()
+            .flat_map(|(key, value)| [key.as_bytes(), value.expose()])
+            .for_each(&mut add);
     }
     hasher.finalize().into()
 }
@@ -358,29 +375,53 @@ fn still_good(
     }
 }
 
+/// Templates may compute for seconds; nobody else is to wait for that.
+fn computing<T>(object: &ExternalSecret, compute: impl FnOnce() -> T) -> T {
+    let has_templates = object.spec.target.template.is_some()
+        || object
+            .spec
+            .data_from
+            .iter()
+            .flat_map(|entry| &entry.rewrite)
+            .any(|r| r.transform.is_some());
+    if has_templates {
+        tokio::task::block_in_place(compute)
+    } else {
+        compute()
+    }
+}
+
 async fn write(
     part: &Part,
     object: &ExternalSecret,
     key: &Key,
     assembled: &Assembled,
+    sources: &Sources,
 ) -> Result<carry_out::Left, SyncFailure> {
     let with = Ingredients {
         values: &assembled.values,
-        templates: &NotYet,
+        templates: &part.templates,
+        sources,
         privileged_types: part.settings.privileged_types,
     };
     let policy = &object.spec.target.creation_policy;
     let surely_none = *policy == CreationPolicy::None
         || (*policy != CreationPolicy::Merge && sight(part, object, key) == Sight::Missing);
     if surely_none {
-        let first = carry_out(part, object, None, plan(object, None, &with)?).await;
+        let first = carry_out(
+            part,
+            object,
+            None,
+            computing(object, || plan(object, None, &with))?,
+        )
+        .await;
         // A Secret that was there before anything named it was not noted by the watch.
         if first != Err(SyncFailure::Overtaken(carry_out::APPEARED)) {
             return first;
         }
     }
     let existing = carry_out::read(part, object).await?;
-    let plan = plan(object, existing.as_ref(), &with)?;
+    let plan = computing(object, || plan(object, existing.as_ref(), &with))?;
     carry_out(part, object, existing.as_ref(), plan).await
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Done {
     pub(crate) skipped: Vec<String>,
     /// The target, where there is one that we wrote or found as it should be.
     pub(crate) target: Option<(String, WrittenSecret)>,
+    /// A digest of the versions of what it was rendered from.
+    pub(crate) inputs: Option<String>,
 }
 
 /// The status after a refresh that began at `started` and went well (`markAsDone`).
@@ -48,7 +50,7 @@ pub(crate) fn done(
             status.binding = Some(Binding { name: name.clone() });
             status.written = Some(Written {
                 secret: Some(written.clone()),
-                ..status.written.unwrap_or_default()
+                inputs: done.inputs.clone(),
             });
         }
         None => status.written = None,
@@ -137,6 +139,7 @@ mod tests {
             outcome: Outcome::Synced,
             skipped: vec![],
             target: Some(("app".into(), secret)),
+            inputs: None,
         }
     }
 

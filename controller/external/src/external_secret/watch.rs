@@ -124,7 +124,7 @@ fn tell(part: &Part, change: Change<ExternalSecret>) -> Option<ExternalSecret> {
         Change::Gone(key) => (key, None),
     };
     match &object {
-        Some(object) => part.dependents.set(&key, questions::names(object)),
+        Some(object) => part.depends(&key, questions::names(object)),
         None => part.forget(&key),
     }
     let named = Named::ExternalSecret {
