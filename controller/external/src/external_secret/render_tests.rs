@@ -113,7 +113,7 @@ fn rendered_values_are_decoded_and_go_where_they_are_asked_to() {
     assert_eq!(data(&found), [("encoded", "bar2-val")]);
     assert_eq!(found.metadata.labels.as_ref().unwrap()["x"], "foo1-val");
     assert_eq!(
-        found.metadata.annotations.as_ref().unwrap()["y"],
+        found.metadata.annotations.as_ref().unwrap()["note"],
         "bar2-val"
     );
 }
