@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crds::sealed_secret::SealedSecret;
+use crds::sealed_secret::{SealedSecret, Written};
 use k8s_openapi::api::core::v1::Secret;
 use keys::SecretBytes;
 use kit::{redact, target};
@@ -16,6 +16,7 @@ use crate::{
     plan::{Examined, Remembered, Values, inputs_digest, reusable},
     problem::Problem,
     record,
+    template::Templates,
     watch::Look,
 };
 
@@ -52,6 +53,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) memory: &'a Memory,
     pub(crate) keys: &'a Arc<KeySet>,
     pub(crate) opener: &'a Opener,
+    pub(crate) templates: Option<&'a Arc<dyn Templates>>,
 }
 
 /// The values of all items: those that are unchanged from the Secret that we wrote, the others
@@ -83,9 +85,20 @@ pub(crate) async fn values(
             !is_reused
         });
     }
-    if examined.items.is_empty() {
-        return Ok(values);
+    if !examined.items.is_empty() {
+        open(sources, examined, written, &mut values).await?;
     }
+    render(sources, &mut values).await?;
+    Ok(values)
+}
+
+/// Opens the items that are left.
+async fn open(
+    sources: &Sources<'_>,
+    examined: &mut Examined,
+    written: Option<&Written>,
+    values: &mut Values,
+) -> Result<(), Problem> {
     let annotations = sources.sealed.metadata.annotations.as_ref();
     let opening = Opening {
         keys: Arc::clone(&sources.keys.keyring),
@@ -100,7 +113,37 @@ pub(crate) async fn values(
         .await?;
     values.plaintexts.extend(opened.plaintexts);
     values.items.extend(opened.items);
-    Ok(values)
+    Ok(())
+}
+
+/// Renders `spec.template.data`, where blocking is allowed.
+async fn render(sources: &Sources<'_>, values: &mut Values) -> Result<(), Problem> {
+    let data = sources.sealed.spec.template.data.iter();
+    let texts: BTreeMap<String, String> = data
+        .filter_map(|(name, text)| Some((name.clone(), text.clone()?)))
+        .collect();
+    let Some(first) = texts.keys().next().cloned() else {
+        return Ok(());
+    };
+    let Some(templates) = sources.templates.cloned() else {
+        return Err(Problem::TemplatesUnsupported(first));
+    };
+    let plaintexts = std::mem::take(&mut values.plaintexts);
+    let rendering = sources.opener.run(move || {
+        let rendered = templates.render(&texts, &plaintexts);
+        (plaintexts, rendered)
+    });
+    let panicked = || Problem::Template {
+        key: first,
+        message: "rendering it panicked; this is a bug, please report it".to_owned(),
+    };
+    let (plaintexts, rendered) = rendering.await.ok_or_else(panicked)?;
+    values.plaintexts = plaintexts;
+    values.rendered = rendered.map_err(|error| Problem::Template {
+        key: error.key,
+        message: error.message,
+    })?;
+    Ok(())
 }
 
 /// Takes the value of an unchanged item from the Secret, as long as its key is still held: an item
@@ -142,4 +185,216 @@ pub(crate) fn marks(
         .iter()
         .map(|(name, value)| (name, memory.mark(name, value.expose())));
     marked.map(|(name, mark)| (name.clone(), mark)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use keys::{KeyPair, KeySize, Label, Scope, Validity, encode_base64, seal};
+    use prometheus_client::metrics::counter::Counter;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        keyring::{KeySecret, Keys, Order, Shelf},
+        plan::{Rules, examine},
+        template::TemplateError,
+    };
+
+    struct Stage {
+        keys: Arc<KeySet>,
+        memory: Memory,
+        opener: Opener,
+        operations: Counter<u64, std::sync::atomic::AtomicU64>,
+        pair: KeyPair,
+    }
+
+    /// One key, which opens what [`Stage::sealed`] makes.
+    fn stage() -> Stage {
+        let lifetime = std::time::Duration::from_secs(3_600);
+        let validity = Validity::starting(std::time::SystemTime::now(), lifetime);
+        let pair = KeyPair::generate(KeySize::Bits2048, validity, "").unwrap();
+        let secret = KeySecret::compose("k".into(), "ns".into(), &pair, [].into(), [].into());
+        let keys = Keys::new(Shelf::new(
+            Order::CertNotBefore,
+            "sealed-secrets-key".into(),
+        ));
+        keys.change(|shelf| shelf.place(KeySecret::of(secret)));
+        let operations = Counter::default();
+        Stage {
+            keys: keys.now(),
+            memory: Memory::default(),
+            opener: Opener::new(2, operations.clone()),
+            operations,
+            pair,
+        }
+    }
+
+    impl Stage {
+        fn sealed(&self, values: &[(&str, &str)], template: &Value) -> SealedSecret {
+            let label = Label::new(Scope::Strict, "a", "x");
+            let item = |value: &str| {
+                let item = seal(self.pair.public_key(), &label, value.as_bytes()).unwrap();
+                encode_base64(&item).into()
+            };
+            let items: serde_json::Map<String, Value> = values
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), item(value)))
+                .collect();
+            serde_json::from_value(json!({
+                "apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+                "metadata": {"namespace": "a", "name": "x", "uid": "u", "generation": 1},
+                "spec": {"encryptedData": items, "template": template},
+            }))
+            .unwrap()
+        }
+
+        async fn values(
+            &self,
+            sealed: &SealedSecret,
+            live: Option<&Secret>,
+            templates: Option<Arc<dyn Templates>>,
+        ) -> Result<Values, Problem> {
+            let rules = Rules {
+                own_namespace: "ns".into(),
+                key_prefix: "sealed-secrets-key".into(),
+                accept_v1_data: true,
+                allow_privileged_types: false,
+            };
+            let sources = Sources {
+                sealed,
+                live,
+                known: None,
+                memory: &self.memory,
+                keys: &self.keys,
+                opener: &self.opener,
+                templates: templates.as_ref(),
+            };
+            values(&sources, &mut examine(sealed, &rules)?).await
+        }
+    }
+
+    fn text(values: &BTreeMap<String, SecretBytes>) -> Vec<(&str, String)> {
+        let text = |value: &SecretBytes| String::from_utf8_lossy(value.expose()).into_owned();
+        values
+            .iter()
+            .map(|(name, value)| (name.as_str(), text(value)))
+            .collect()
+    }
+
+    /// Joins the template's text and the value `a`; panics and fails when told to.
+    struct Joining;
+
+    impl Templates for Joining {
+        fn render(
+            &self,
+            templates: &BTreeMap<String, String>,
+            values: &BTreeMap<String, SecretBytes>,
+        ) -> Result<BTreeMap<String, SecretBytes>, TemplateError> {
+            let a = String::from_utf8_lossy(values["a"].expose()).into_owned();
+            let rendered = templates.iter().map(|(name, text)| match text.as_str() {
+                "panic" => panic!("told to"),
+                "fail" => Err(TemplateError {
+                    key: name.clone(),
+                    message: "told to".into(),
+                }),
+                text => Ok((
+                    name.clone(),
+                    SecretBytes::new(format!("{text} {a}").into_bytes()),
+                )),
+            });
+            rendered.collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn every_item_is_opened_and_counted() {
+        let stage = stage();
+        let sealed = stage.sealed(&[("a", "1"), ("b", "2")], &json!({}));
+        let values = stage.values(&sealed, None, None).await.unwrap();
+        assert_eq!(
+            text(&values.plaintexts),
+            [("a", "1".into()), ("b", "2".into())]
+        );
+        assert_eq!(values.items["a"].key, stage.pair.fingerprint().to_string());
+        assert_eq!(stage.operations.get(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_item_that_does_not_open_is_named_with_the_scope_it_was_sealed_for() {
+        let stage = stage();
+        let mut sealed = stage.sealed(&[("a", "1"), ("b", "2")], &json!({}));
+        let annotations = [(
+            crds::sealed_secret::CLUSTER_WIDE.to_owned(),
+            "true".to_owned(),
+        )];
+        sealed.metadata.annotations = Some(annotations.into());
+        let problem = stage.values(&sealed, None, None).await.err().unwrap();
+        assert_eq!(problem.reason(), "OtherScope");
+        let text = problem.to_string();
+        assert!(
+            text.contains("item \"a\"") && text.contains("item \"b\""),
+            "{text}"
+        );
+        assert!(text.contains("sealed with scope strict"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_unchanged_item_is_taken_from_the_secret_as_long_as_its_key_is_held() {
+        let stage = stage();
+        let mut sealed = stage.sealed(&[("a", "1"), ("b", "2")], &json!({}));
+        let opened = stage.values(&sealed, None, None).await.unwrap();
+        let live: Secret = serde_json::from_value(json!({
+            "metadata": {"uid": "s", "resourceVersion": "5"}, "data": {"a": "MQ==", "b": "Mg=="},
+        }))
+        .unwrap();
+        let mut written: Written = serde_json::from_value(json!({
+            "secret": {"uid": "s", "resourceVersion": "5"},
+            "inputs": inputs_digest("u", Scope::Strict),
+        }))
+        .unwrap();
+        written.items = opened.items;
+        sealed.status.get_or_insert_default().written = Some(written);
+        let again = stage.values(&sealed, Some(&live), None).await.unwrap();
+        assert_eq!(
+            text(&again.plaintexts),
+            [("a", "1".into()), ("b", "2".into())]
+        );
+        assert_eq!(stage.operations.get(), 2, "nothing was opened again");
+        let without_key = Stage {
+            keys: Arc::default(),
+            ..stage
+        };
+        let problem = without_key
+            .values(&sealed, Some(&live), None)
+            .await
+            .err()
+            .unwrap();
+        assert_eq!(problem.reason(), "NoKey");
+    }
+
+    #[tokio::test]
+    async fn templates_are_rendered_and_what_is_wrong_with_one_is_said() {
+        let stage = stage();
+        let engine = || Some(Arc::new(Joining) as Arc<dyn Templates>);
+        let with = |text: &str| stage.sealed(&[("a", "1")], &json!({"data": {"t": text}}));
+        let values = stage.values(&with("so"), None, engine()).await.unwrap();
+        assert_eq!(text(&values.rendered), [("t", "so 1".into())]);
+        for (sealed, engine, expected) in [
+            (with("fail"), engine(), "spec.template.data: \"t\": told to"),
+            (
+                with("panic"),
+                engine(),
+                "spec.template.data: \"t\": rendering it panicked",
+            ),
+            (with("so"), None, "spec.template.data: \"t\" is a template"),
+        ] {
+            let problem = stage
+                .values(&sealed, None, engine)
+                .await
+                .err()
+                .unwrap()
+                .to_string();
+            assert!(problem.starts_with(expected), "{problem}");
+        }
+    }
 }

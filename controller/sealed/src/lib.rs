@@ -19,6 +19,7 @@
 //!   in no text.
 //! - What was written is remembered in `status.written`: a restart opens nothing that is unchanged.
 
+mod adopt;
 mod arguments;
 mod carry_out;
 mod gather;
@@ -38,6 +39,7 @@ mod status;
 mod template;
 mod watch;
 
+pub use adopt::{AdoptError, Adoption, adopt};
 pub use arguments::Arguments;
 pub use keyring::Keys;
 pub use part::Part;

@@ -39,6 +39,7 @@ use crate::{
     place::Place,
     plan::Rules,
     reconcile::{Habits, Unsealer},
+    template::Templates,
     watch::{News, SecretIndex, Watched, sealed_secrets, watch_secrets},
 };
 
@@ -66,6 +67,7 @@ pub struct Part {
     measures: Measures,
     recorder: Recorder,
     maker: Maker,
+    templates: Option<Arc<dyn Templates>>,
 }
 
 impl Part {
@@ -109,7 +111,16 @@ impl Part {
             measures,
             recorder,
             maker,
+            templates: None,
         }
+    }
+
+    /// Lets this part render `spec.template.data`. Without, a SealedSecret that has templates gets a
+    /// condition that says so.
+    #[must_use]
+    pub fn with_templates(mut self, templates: Arc<dyn Templates>) -> Self {
+        self.templates = Some(templates);
+        self
     }
 
     /// The keys, for whoever wants to know whether there is a certificate.
@@ -241,7 +252,7 @@ impl Part {
             keys: self.keys.clone(),
             opener: self.opener.clone(),
             rules: rules(settings, &self.context.namespace),
-            templates: None,
+            templates: self.templates.clone(),
             secrets: Arc::clone(secrets),
             memory: Arc::clone(memory),
             measures: self.measures.clone(),
@@ -270,7 +281,7 @@ impl Part {
     }
 }
 
-fn rules(settings: &Settings, own_namespace: &str) -> Rules {
+pub(crate) fn rules(settings: &Settings, own_namespace: &str) -> Rules {
     Rules {
         own_namespace: own_namespace.to_owned(),
         key_prefix: settings.design.prefix.clone(),

@@ -232,12 +232,11 @@ impl Unsealer {
             memory: &self.memory,
             keys,
             opener: &self.opener,
+            templates: self.templates.as_ref(),
         };
         let values = gather::values(&sources, &mut examined).await?;
-        let items = values.items;
-        let templates = self.templates.as_deref();
-        let blueprint =
-            Blueprint::new(sealed, &examined, values.plaintexts, &self.rules, templates)?;
+        let items = values.items.clone();
+        let blueprint = Blueprint::new(sealed, &examined, values, &self.rules)?;
         let plan = plan::decide(sealed, &blueprint, live.as_ref().zip(ownership))?;
         // Opening took its time. What came or went meanwhile is told by now.
         match (&plan, self.secrets.look(place)) {

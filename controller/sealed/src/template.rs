@@ -15,7 +15,7 @@ pub trait Templates: Send + Sync {
     /// The first template that is wrong, and what is wrong with it.
     fn render(
         &self,
-        templates: &BTreeMap<&str, &str>,
+        templates: &BTreeMap<String, String>,
         values: &BTreeMap<String, SecretBytes>,
     ) -> Result<BTreeMap<String, SecretBytes>, TemplateError>;
 }

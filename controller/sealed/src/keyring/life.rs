@@ -50,6 +50,20 @@ impl Renewal {
     }
 }
 
+impl Renewal {
+    /// Why a key would be made now, if one would.
+    pub(crate) fn is_due(
+        &self,
+        newest: Option<SystemTime>,
+        now: SystemTime,
+    ) -> Option<&'static str> {
+        match self.need(newest, now) {
+            Need::Now(reason) => Some(reason),
+            Need::At(_) | Need::Never => None,
+        }
+    }
+}
+
 /// The name of the key Secret that follows the one with this uid; of the first one, without.
 ///
 /// Every replica derives the same name from the same state, so of two that want to make a key the

@@ -9,13 +9,15 @@ use k8s_openapi::api::core::v1::Secret;
 use keys::SecretBytes;
 
 use super::{Examined, Format, Rules};
-use crate::{problem::Problem, template::Templates};
+use crate::problem::Problem;
 
 /// The opened items of a SealedSecret.
 #[derive(Default)]
 pub(crate) struct Values {
     /// By item name.
     pub(crate) plaintexts: BTreeMap<String, SecretBytes>,
+    /// What the templates made of them, by item name.
+    pub(crate) rendered: BTreeMap<String, SecretBytes>,
     /// Which key opened which ciphertext.
     pub(crate) items: BTreeMap<String, WrittenItem>,
 }
@@ -59,11 +61,11 @@ impl Blueprint {
     pub(crate) fn new(
         sealed: &SealedSecret,
         examined: &Examined,
-        mut plaintexts: BTreeMap<String, SecretBytes>,
+        values: Values,
         rules: &Rules,
-        templates: Option<&dyn Templates>,
     ) -> Result<Self, Problem> {
         let template = &sealed.spec.template;
+        let mut plaintexts = values.plaintexts;
         if examined.format == Format::Whole {
             let whole = plaintexts.pop_first().map(|(_, whole)| whole);
             let blueprint =
@@ -71,9 +73,8 @@ impl Blueprint {
             rules.allow(&examined.place, &blueprint)?;
             return Ok(blueprint);
         }
-        let rendered = rendered(template, &plaintexts, templates)?;
         plaintexts.retain(|name, _| !matches!(template.data.get(name), Some(None)));
-        for (name, value) in rendered {
+        for (name, value) in values.rendered {
             plaintexts.entry(name).or_insert(value);
         }
         Ok(Self {
@@ -118,28 +119,4 @@ fn take_data(secret: &mut Secret) -> BTreeMap<String, SecretBytes> {
 fn is_owned(template: &SecretTemplate) -> bool {
     let skip = template.metadata.annotations.get(SKIP_SET_OWNER_REFERENCES);
     skip.is_none_or(|value| value != "true")
-}
-
-fn rendered(
-    template: &SecretTemplate,
-    plaintexts: &BTreeMap<String, SecretBytes>,
-    templates: Option<&dyn Templates>,
-) -> Result<BTreeMap<String, SecretBytes>, Problem> {
-    let texts: BTreeMap<&str, &str> = template
-        .data
-        .iter()
-        .filter_map(|(name, text)| Some((name.as_str(), text.as_deref()?)))
-        .collect();
-    match (texts.first_key_value(), templates) {
-        (None, _) => Ok(BTreeMap::new()),
-        (Some((first, _)), None) => Err(Problem::TemplatesUnsupported((*first).to_owned())),
-        (Some(_), Some(templates)) => {
-            templates
-                .render(&texts, plaintexts)
-                .map_err(|error| Problem::Template {
-                    key: error.key,
-                    message: error.message,
-                })
-        }
-    }
 }

@@ -467,26 +467,33 @@ mod tests {
         assert_eq!(json!(secret.metadata.owner_references), json!([other]));
     }
 
-    fn built(template: Value, data: &[(&str, &str)]) -> Result<Blueprint, Problem> {
-        let sealed = sealed(template);
-        let rules = crate::plan::Rules {
+    fn rules() -> crate::plan::Rules {
+        crate::plan::Rules {
             own_namespace: "kube-system".into(),
             key_prefix: "sealed-secrets-key".into(),
             accept_v1_data: true,
             allow_privileged_types: false,
-        };
-        let examined = Examined {
+        }
+    }
+
+    fn examined() -> Examined {
+        Examined {
             place: Place::new("a", "x"),
             scope: keys::Scope::Strict,
             label: keys::Label::new(keys::Scope::Strict, "a", "x"),
             format: Format::Items,
             items: Vec::new(),
-        };
+        }
+    }
+
+    fn built(template: Value, data: &[(&str, &str)]) -> Result<Blueprint, Problem> {
+        let sealed = sealed(template);
+        let plaintexts = blueprint(&sealed, data).data;
         let values = Values {
-            plaintexts: blueprint(&sealed, data).data,
+            plaintexts,
             ..Values::default()
         };
-        Blueprint::new(&sealed, &examined, values.plaintexts, &rules, None)
+        Blueprint::new(&sealed, &examined(), values, &rules())
     }
 
     #[test]
@@ -496,12 +503,16 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_cannot_be_rendered_yet_is_said_so() {
-        let refused = built(json!({"data": {"t": "{{ .a }}"}}), &[("a", "1")]);
-        assert_eq!(
-            refused.err(),
-            Some(Problem::TemplatesUnsupported("t".into()))
-        );
+    fn an_opened_item_wins_over_a_template_of_the_same_name() {
+        let sealed = sealed(json!({"data": {"a": "t", "b": "t"}}));
+        let mut values = Values {
+            plaintexts: blueprint(&sealed, &[("a", "1")]).data,
+            ..Values::default()
+        };
+        values.rendered = blueprint(&sealed, &[("a", "2"), ("b", "3")]).data;
+        let blueprint = Blueprint::new(&sealed, &examined(), values, &rules()).unwrap();
+        let value = |name: &str| blueprint.data[name].expose().to_vec();
+        assert_eq!((value("a"), value("b")), (b"1".to_vec(), b"3".to_vec()));
     }
 
     #[test]
