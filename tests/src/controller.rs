@@ -101,7 +101,13 @@ impl ControllerBuilder {
     /// # Errors
     /// If it does not start.
     pub fn start_unready(&self, scratch: Scratch) -> Result<Controller, Failure> {
-        let process = self.process.clone().start(scratch.path())?;
+        // Neither what it leaves behind when killed nor a user's own ~/.aws is anybody's business.
+        let process = self
+            .process
+            .clone()
+            .env_if_unset("TMPDIR", scratch.path())
+            .env_if_unset("HOME", scratch.path())
+            .start(scratch.path())?;
         eventually::show_on_timeout(process.log());
         Ok(Controller {
             process,

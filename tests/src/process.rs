@@ -71,6 +71,16 @@ impl ProcessBuilder {
         self
     }
 
+    /// Adds an environment variable unless it is there already.
+    #[must_use]
+    pub fn env_if_unset(self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        if self.environment.iter().any(|(known, _value)| known == name) {
+            self
+        } else {
+            self.env(name, value)
+        }
+    }
+
     /// Sets the working directory.
     #[must_use]
     pub fn directory(mut self, directory: &Path) -> Self {

@@ -220,6 +220,15 @@ impl World {
         self.password("db-creds", &outside.values.sealed).await
     }
 
+    /// Something to put right, so that there is a write.
+    pub(crate) async fn nudge(&self) -> Result<(), Failure> {
+        let secret = Coordinates::secret(APPLICATION, "aws-access-key");
+        if self.cluster.get(&secret).await?.is_some() {
+            self.cluster.delete(&secret).await?;
+        }
+        Ok(())
+    }
+
     async fn replicas(&self, wanted: i64) -> Result<(), Failure> {
         eventually(&format!("{wanted} replicas"), async || {
             let found = self.cluster.get(&deployment()).await?.unwrap_or_default();
