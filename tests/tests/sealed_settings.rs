@@ -350,3 +350,48 @@ async fn a_namespace_that_ends_is_no_trouble() -> Result<(), Failure> {
     assert!(!controller.log()?.contains("being terminated"));
     Ok(())
 }
+
+#[tokio::test]
+async fn templates_are_rendered_and_null_leaves_an_item_out() -> Result<(), Failure> {
+    let stage = Stage::set().await?;
+    let controller = stage.start().await?;
+    let key = served(&controller).await?;
+    let mut sealed = stage.sealed(
+        key.public_key(),
+        "x",
+        &[("password", "p@ss"), ("kept", "1")],
+    );
+    sealed["spec"]["template"] = json!({"data": {
+        "url": "postgres://{{ .user }}:{{ .password | urlquery }}@db/app",
+        "user": "app",
+        "password": null,
+    }});
+    stage.cluster.create(&sealed).await?;
+    stage
+        .holds(
+            "x",
+            &[
+                ("url", "postgres://app:p%40ss@db/app"),
+                ("user", "app"),
+                ("kept", "1"),
+            ],
+        )
+        .await?;
+    let data = stage
+        .cluster
+        .secret_data(&stage.namespace, "x")
+        .await?
+        .unwrap_or_default();
+    assert_eq!(data.keys().collect::<Vec<_>>(), ["kept", "url", "user"]);
+    // A template alone may change, too, and a wrong one is told without a value.
+    let wrong = json!({"spec": {"template": {"data": {"url": "{{ fail .password }}"}}}});
+    stage.cluster.merge(&stage.at("x"), &wrong).await?;
+    let message = stage.refused("x").await?;
+    assert!(
+        message.contains("\"url\"") && !message.contains("p@ss"),
+        "{message}"
+    );
+    stage
+        .holds("x", &[("url", "postgres://app:p%40ss@db/app")])
+        .await
+}

@@ -19,7 +19,6 @@ use crate::{
     place::Place,
     plan::{self, Blueprint, Plan, Rules},
     problem::Problem,
-    template::Templates,
     watch::Look,
 };
 
@@ -61,7 +60,6 @@ pub async fn adopt(
     client: &Client,
     own_namespace: &str,
     arguments: Arguments,
-    templates: Option<Arc<dyn Templates>>,
 ) -> Result<Adoption, AdoptError> {
     let settings = arguments.settings(own_namespace);
     let mut adoption = Adoption::default();
@@ -86,7 +84,6 @@ pub async fn adopt(
         memory: Memory::default(),
         opener: Opener::new(cores, Counter::default()),
         keys,
-        templates,
     };
     let findings: Vec<(Place, Result<Option<String>, Problem>)> = stream::iter(places)
         .map(|place| async {
@@ -245,7 +242,6 @@ struct Looker<'a> {
     memory: Memory,
     opener: Opener,
     keys: Arc<KeySet>,
-    templates: Option<Arc<dyn Templates>>,
 }
 
 impl Looker<'_> {
@@ -271,7 +267,6 @@ impl Looker<'_> {
             memory: &self.memory,
             keys: &self.keys,
             opener: &self.opener,
-            templates: self.templates.as_ref(),
         };
         let values = gather::values(&sources, &mut examined).await?;
         let blueprint = Blueprint::new(&sealed, &examined, values, &self.rules)?;

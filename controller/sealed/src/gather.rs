@@ -15,8 +15,7 @@ use crate::{
     place::Place,
     plan::{Examined, Remembered, Values, inputs_digest, reusable},
     problem::Problem,
-    record,
-    template::Templates,
+    record, render,
     watch::Look,
 };
 
@@ -53,7 +52,6 @@ pub(crate) struct Sources<'a> {
     pub(crate) memory: &'a Memory,
     pub(crate) keys: &'a Arc<KeySet>,
     pub(crate) opener: &'a Opener,
-    pub(crate) templates: Option<&'a Arc<dyn Templates>>,
 }
 
 /// The values of all items: those that are unchanged from the Secret that we wrote, the others
@@ -125,12 +123,9 @@ async fn render(sources: &Sources<'_>, values: &mut Values) -> Result<(), Proble
     let Some(first) = texts.keys().next().cloned() else {
         return Ok(());
     };
-    let Some(templates) = sources.templates.cloned() else {
-        return Err(Problem::TemplatesUnsupported(first));
-    };
     let plaintexts = std::mem::take(&mut values.plaintexts);
     let rendering = sources.opener.run(move || {
-        let rendered = templates.render(&texts, &plaintexts);
+        let rendered = render::render(&texts, &plaintexts);
         (plaintexts, rendered)
     });
     let panicked = || Problem::Template {
@@ -139,10 +134,7 @@ async fn render(sources: &Sources<'_>, values: &mut Values) -> Result<(), Proble
     };
     let (plaintexts, rendered) = rendering.await.ok_or_else(panicked)?;
     values.plaintexts = plaintexts;
-    values.rendered = rendered.map_err(|error| Problem::Template {
-        key: error.key,
-        message: error.message,
-    })?;
+    values.rendered = rendered?;
     Ok(())
 }
 
@@ -197,7 +189,6 @@ mod tests {
     use crate::{
         keyring::{KeySecret, Keys, Order, Shelf},
         plan::{Rules, examine},
-        template::TemplateError,
     };
 
     struct Stage {
@@ -252,7 +243,6 @@ mod tests {
             &self,
             sealed: &SealedSecret,
             live: Option<&Secret>,
-            templates: Option<Arc<dyn Templates>>,
         ) -> Result<Values, Problem> {
             let rules = Rules {
                 own_namespace: "ns".into(),
@@ -267,7 +257,6 @@ mod tests {
                 memory: &self.memory,
                 keys: &self.keys,
                 opener: &self.opener,
-                templates: templates.as_ref(),
             };
             values(&sources, &mut examine(sealed, &rules)?).await
         }
@@ -281,36 +270,11 @@ mod tests {
             .collect()
     }
 
-    /// Joins the template's text and the value `a`; panics and fails when told to.
-    struct Joining;
-
-    impl Templates for Joining {
-        fn render(
-            &self,
-            templates: &BTreeMap<String, String>,
-            values: &BTreeMap<String, SecretBytes>,
-        ) -> Result<BTreeMap<String, SecretBytes>, TemplateError> {
-            let a = String::from_utf8_lossy(values["a"].expose()).into_owned();
-            let rendered = templates.iter().map(|(name, text)| match text.as_str() {
-                "panic" => panic!("told to"),
-                "fail" => Err(TemplateError {
-                    key: name.clone(),
-                    message: "told to".into(),
-                }),
-                text => Ok((
-                    name.clone(),
-                    SecretBytes::new(format!("{text} {a}").into_bytes()),
-                )),
-            });
-            rendered.collect()
-        }
-    }
-
     #[tokio::test]
     async fn every_item_is_opened_and_counted() {
         let stage = stage();
         let sealed = stage.sealed(&[("a", "1"), ("b", "2")], &json!({}));
-        let values = stage.values(&sealed, None, None).await.unwrap();
+        let values = stage.values(&sealed, None).await.unwrap();
         assert_eq!(
             text(&values.plaintexts),
             [("a", "1".into()), ("b", "2".into())]
@@ -328,7 +292,7 @@ mod tests {
             "true".to_owned(),
         )];
         sealed.metadata.annotations = Some(annotations.into());
-        let problem = stage.values(&sealed, None, None).await.err().unwrap();
+        let problem = stage.values(&sealed, None).await.err().unwrap();
         assert_eq!(problem.reason(), "OtherScope");
         let text = problem.to_string();
         assert!(
@@ -342,7 +306,7 @@ mod tests {
     async fn an_unchanged_item_is_taken_from_the_secret_as_long_as_its_key_is_held() {
         let stage = stage();
         let mut sealed = stage.sealed(&[("a", "1"), ("b", "2")], &json!({}));
-        let opened = stage.values(&sealed, None, None).await.unwrap();
+        let opened = stage.values(&sealed, None).await.unwrap();
         let live: Secret = serde_json::from_value(json!({
             "metadata": {"uid": "s", "resourceVersion": "5"}, "data": {"a": "MQ==", "b": "Mg=="},
         }))
@@ -354,7 +318,7 @@ mod tests {
         .unwrap();
         written.items = opened.items;
         sealed.status.get_or_insert_default().written = Some(written);
-        let again = stage.values(&sealed, Some(&live), None).await.unwrap();
+        let again = stage.values(&sealed, Some(&live)).await.unwrap();
         assert_eq!(
             text(&again.plaintexts),
             [("a", "1".into()), ("b", "2".into())]
@@ -365,7 +329,7 @@ mod tests {
             ..stage
         };
         let problem = without_key
-            .values(&sealed, Some(&live), None)
+            .values(&sealed, Some(&live))
             .await
             .err()
             .unwrap();
@@ -375,26 +339,10 @@ mod tests {
     #[tokio::test]
     async fn templates_are_rendered_and_what_is_wrong_with_one_is_said() {
         let stage = stage();
-        let engine = || Some(Arc::new(Joining) as Arc<dyn Templates>);
         let with = |text: &str| stage.sealed(&[("a", "1")], &json!({"data": {"t": text}}));
-        let values = stage.values(&with("so"), None, engine()).await.unwrap();
+        let values = stage.values(&with("so {{ .a }}"), None).await.unwrap();
         assert_eq!(text(&values.rendered), [("t", "so 1".into())]);
-        for (sealed, engine, expected) in [
-            (with("fail"), engine(), "spec.template.data: \"t\": told to"),
-            (
-                with("panic"),
-                engine(),
-                "spec.template.data: \"t\": rendering it panicked",
-            ),
-            (with("so"), None, "spec.template.data: \"t\" is a template"),
-        ] {
-            let problem = stage
-                .values(&sealed, None, engine)
-                .await
-                .err()
-                .unwrap()
-                .to_string();
-            assert!(problem.starts_with(expected), "{problem}");
-        }
+        let problem = stage.values(&with("{{ .a "), None).await.err().unwrap();
+        assert_eq!(problem.reason(), "TemplateFailed");
     }
 }

@@ -1,8 +1,7 @@
 //! SealedSecret to Secret, and the life of the sealing keys.
 //!
 //! The part does what the sealed-secrets controller does, under the rights that one has, and does
-//! not do it again when nothing has changed. It knows no Git, no AWS and no template language: that
-//! comes in through [`Templates`].
+//! not do it again when nothing has changed. It knows no Git and no AWS.
 //!
 //! ```text
 //! watch      SealedSecrets (metadata and status), Secrets (a few words each), key Secrets
@@ -35,15 +34,14 @@ mod plan;
 mod problem;
 mod reconcile;
 mod record;
+mod render;
 mod status;
-mod template;
 mod watch;
 
 pub use adopt::{AdoptError, Adoption, adopt};
 pub use arguments::Arguments;
 pub use keyring::Keys;
 pub use part::Part;
-pub use template::{TemplateError, Templates};
 
 /// The name under which the incumbent's writes are recorded: client-go's default, the name of its
 /// binary. Ours is the same, so that the fields of one are the fields of the other.

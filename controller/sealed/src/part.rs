@@ -39,7 +39,6 @@ use crate::{
     place::Place,
     plan::Rules,
     reconcile::{Habits, Unsealer},
-    template::Templates,
     watch::{News, SecretIndex, Watched, sealed_secrets, watch_secrets},
 };
 
@@ -67,7 +66,6 @@ pub struct Part {
     measures: Measures,
     recorder: Recorder,
     maker: Maker,
-    templates: Option<Arc<dyn Templates>>,
 }
 
 impl Part {
@@ -111,16 +109,7 @@ impl Part {
             measures,
             recorder,
             maker,
-            templates: None,
         }
-    }
-
-    /// Lets this part render `spec.template.data`. Without, a SealedSecret that has templates gets a
-    /// condition that says so.
-    #[must_use]
-    pub fn with_templates(mut self, templates: Arc<dyn Templates>) -> Self {
-        self.templates = Some(templates);
-        self
     }
 
     /// The keys, for whoever wants to know whether there is a certificate.
@@ -252,7 +241,6 @@ impl Part {
             keys: self.keys.clone(),
             opener: self.opener.clone(),
             rules: rules(settings, &self.context.namespace),
-            templates: self.templates.clone(),
             secrets: Arc::clone(secrets),
             memory: Arc::clone(memory),
             measures: self.measures.clone(),

@@ -66,9 +66,6 @@ pub(crate) enum Problem {
         "spec.template.type: {0} is refused, for a sealed file could mint credentials with it (--allow-privileged-secret-types allows it)"
     )]
     PrivilegedType(String),
-    /// `spec.template.data` is asked for, and this build cannot render it.
-    #[error("spec.template.data: \"{0}\" is a template, and templates are not supported yet")]
-    TemplatesUnsupported(String),
     /// A template is wrong.
     #[error("spec.template.data: \"{key}\": {message}")]
     Template {
@@ -163,7 +160,6 @@ impl Problem {
             Self::Immutable(_) | Self::Write(WriteError::Immutable) => "Immutable",
             Self::OtherType { .. } => "OtherType",
             Self::PrivilegedType(_) => "PrivilegedType",
-            Self::TemplatesUnsupported(_) => "TemplatesUnsupported",
             Self::Template { .. } => "TemplateFailed",
             Self::Write(error) => error.reason(),
             Self::Status(_) => "StatusFailed",

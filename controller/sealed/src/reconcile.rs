@@ -38,7 +38,6 @@ use crate::{
     plan::{self, Blueprint, Due, Plan, Rules, due, inputs_digest},
     problem::{Failed, Problem},
     status::{self, Observation, UNSEALED},
-    template::Templates,
     watch::{Look, SecretIndex, Watched, scope_of},
 };
 
@@ -54,7 +53,6 @@ pub(crate) struct Unsealer {
     pub(crate) keys: Keys,
     pub(crate) opener: Opener,
     pub(crate) rules: Rules,
-    pub(crate) templates: Option<Arc<dyn Templates>>,
     pub(crate) secrets: Arc<SecretIndex>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) measures: Measures,
@@ -232,7 +230,6 @@ impl Unsealer {
             memory: &self.memory,
             keys,
             opener: &self.opener,
-            templates: self.templates.as_ref(),
         };
         let values = gather::values(&sources, &mut examined).await?;
         let items = values.items.clone();
