@@ -32,7 +32,7 @@ mod template;
 mod value;
 
 pub use error::TemplateError;
-pub use functions::Dialect;
+pub use functions::{Dialect, Yaml};
 pub use limits::{Exceeded, Limits};
 pub use syntax::Delimiters;
 pub use template::{Template, Values};

@@ -20,7 +20,7 @@ pub type Values = BTreeMap<String, SecretBytes>;
 /// use template::{Delimiters, Dialect, Limits, Template, Values};
 ///
 /// let source = "postgres://{{ .user | urlquery }}:{{ .password | urlquery }}@db/app";
-/// let template = Template::parse(source, Dialect::ExternalSecrets, &Delimiters::default())?;
+/// let template = Template::parse(source, Dialect::SealedSecrets, &Delimiters::default())?;
 /// let mut values = Values::new();
 /// values.insert("user".into(), b"app".to_vec().into());
 /// values.insert("password".into(), b"p@ss".to_vec().into());
@@ -53,19 +53,16 @@ impl Template {
                 exceeded: Exceeded::Source(SOURCE_BYTES),
             });
         }
-        let definitions =
-            parse(source, dialect, delimiters).map_err(|SyntaxError { line, problem }| {
-                match problem {
-                    Problem::Grammar(problem) => TemplateError::Syntax { line, problem },
-                    Problem::Refused { name, reason } => {
-                        TemplateError::Refused { line, name, reason }
-                    }
-                    Problem::TooDeep => TemplateError::TooCostly {
-                        line,
-                        exceeded: Exceeded::Depth(MAXIMUM_DEPTH),
-                    },
-                }
-            })?;
+        let definitions = parse(source, dialect.incumbent(), delimiters).map_err(
+            |SyntaxError { line, problem }| match problem {
+                Problem::Grammar(problem) => TemplateError::Syntax { line, problem },
+                Problem::Refused { name, reason } => TemplateError::Refused { line, name, reason },
+                Problem::TooDeep => TemplateError::TooCostly {
+                    line,
+                    exceeded: Exceeded::Depth(MAXIMUM_DEPTH),
+                },
+            },
+        )?;
         Ok(Self {
             definitions,
             dialect,
@@ -97,6 +94,12 @@ impl Template {
                 Failure::Exceeded(exceeded) => TemplateError::TooCostly { line, exceeded },
             }),
         }
+    }
+
+    /// The names of all functions of a dialect, sorted.
+    #[must_use]
+    pub fn functions(dialect: Dialect) -> Vec<&'static str> {
+        crate::functions::names(dialect.incumbent())
     }
 
     /// The message given to `fail`, if the template says it word for word: made out of values, it

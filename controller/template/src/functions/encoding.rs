@@ -1,10 +1,9 @@
 //! Base64, base32 and hexadecimal. What cannot be decoded gives Go's error text as the result, as
 //! sprig does it: no value is in that text, but the position in one.
 
-use super::{Call, Function, Type, function};
-use crate::Dialect;
+use super::function::Incumbent;
+use super::{Function, Type, function};
 use crate::print::is_printable;
-use crate::value::Value;
 
 use Type::String as Str;
 
@@ -37,7 +36,7 @@ pub(super) const FUNCTIONS: &[Function] =
         function("hexdec", &[Str], None, |call, a| {
             call.made(hexadecimal(call.string(a, 0)?.bytes()))
         })
-        .only(Dialect::ExternalSecrets),
+        .only(Incumbent::ExternalSecrets),
     ];
 
 const ALPHABET_64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

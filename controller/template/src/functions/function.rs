@@ -3,21 +3,46 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::Yaml;
 use crate::limits::Budget;
 use crate::run::{BUILTINS, Failure, Missing};
 use crate::value::{Casting, List, Map, Text, Value};
 
 /// Whose functions, and whose answer to a missing key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it carries functions")]
 pub enum Dialect {
     /// `spec.template.data` of a SealedSecret: sprig 3.3; a missing key prints `<no value>`.
     SealedSecrets,
     /// Templates of an ExternalSecret, engine v2: sprig and functions for PEM, PKCS#12, JWK and
     /// YAML; a missing key is an error.
-    ExternalSecrets,
+    ExternalSecrets(Yaml),
 }
 
 impl Dialect {
+    pub(crate) fn incumbent(self) -> Incumbent {
+        match self {
+            Self::SealedSecrets => Incumbent::SealedSecrets,
+            Self::ExternalSecrets(_) => Incumbent::ExternalSecrets,
+        }
+    }
+
+    pub(crate) fn yaml(self) -> Option<Yaml> {
+        match self {
+            Self::SealedSecrets => None,
+            Self::ExternalSecrets(yaml) => Some(yaml),
+        }
+    }
+}
+
+/// Whose templates are rendered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Incumbent {
+    SealedSecrets,
+    ExternalSecrets,
+}
+
+impl Incumbent {
     pub(crate) fn missing(self) -> Missing {
         match self {
             Self::SealedSecrets => Missing::NoValue,
@@ -25,7 +50,7 @@ impl Dialect {
         }
     }
 
-    pub(crate) fn casting(self) -> Casting {
+    fn casting(self) -> Casting {
         match self {
             Self::SealedSecrets => Casting::ZeroFraction,
             Self::ExternalSecrets => Casting::AnyFraction,
@@ -81,7 +106,7 @@ pub(crate) struct Function {
     pub(crate) rest: Option<Type>,
     pub(crate) body: Body,
     /// Only this dialect has it.
-    only: Option<Dialect>,
+    only: Option<Incumbent>,
 }
 
 /// The work; the arguments are as many as declared and of the declared types.
@@ -105,8 +130,8 @@ pub(crate) const fn function(
 
 impl Function {
     /// The same for one dialect.
-    pub(crate) const fn only(mut self, dialect: Dialect) -> Self {
-        self.only = Some(dialect);
+    pub(crate) const fn only(mut self, incumbent: Incumbent) -> Self {
+        self.only = Some(incumbent);
         self
     }
 
@@ -120,8 +145,8 @@ impl Function {
     }
 
     /// The function of this name.
-    pub(crate) fn find(name: &str, dialect: Dialect) -> Lookup {
-        if let Some(found) = BY_NAME.get(&(dialect, name)) {
+    pub(crate) fn find(name: &str, incumbent: Incumbent) -> Lookup {
+        if let Some(found) = BY_NAME.get(&(incumbent, name)) {
             return Lookup::Found(found);
         }
         REFUSED
@@ -129,6 +154,17 @@ impl Function {
             .find(|(refused, _)| *refused == name)
             .map_or(Lookup::Unknown, |(_, reason)| Lookup::Refused(reason))
     }
+}
+
+/// All names, sorted.
+pub(crate) fn names(incumbent: Incumbent) -> Vec<&'static str> {
+    let mut names: Vec<_> = BY_NAME
+        .keys()
+        .filter(|(whose, _)| *whose == incumbent)
+        .map(|(_, name)| *name)
+        .collect();
+    names.sort_unstable();
+    names
 }
 
 /// What is known of a name.
@@ -158,14 +194,14 @@ const REFUSED: &[(&str, &str)] = &[
     ),
 ];
 
-static BY_NAME: LazyLock<HashMap<(Dialect, &'static str), &'static Function>> =
+static BY_NAME: LazyLock<HashMap<(Incumbent, &'static str), &'static Function>> =
     LazyLock::new(|| {
         let mut by_name = HashMap::new();
-        for functions in TABLES {
+        for functions in TABLES.iter().chain(super::crypto::TABLES) {
             for function in *functions {
-                for dialect in [Dialect::SealedSecrets, Dialect::ExternalSecrets] {
-                    if function.only.is_none_or(|only| only == dialect) {
-                        by_name.insert((dialect, function.name), function);
+                for incumbent in [Incumbent::SealedSecrets, Incumbent::ExternalSecrets] {
+                    if function.only.is_none_or(|only| only == incumbent) {
+                        by_name.insert((incumbent, function.name), function);
                     }
                 }
             }
@@ -194,12 +230,14 @@ const TABLES: &[&[Function]] = &[
     super::urls::FUNCTIONS,
     super::words::FUNCTIONS,
     super::wrap::FUNCTIONS,
+    super::yaml::FUNCTIONS,
 ];
 
 /// What a function has besides its arguments.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'r> {
-    pub(crate) dialect: Dialect,
+    pub(crate) incumbent: Incumbent,
+    pub(crate) yaml: Option<Yaml>,
     pub(crate) budget: &'r Budget,
 }
 
@@ -251,7 +289,7 @@ impl Call<'_> {
 
     /// Any integer as `cast` reads it.
     pub(crate) fn to_int(&self, value: &Value) -> i64 {
-        crate::value::to_int(value, self.dialect.casting())
+        crate::value::to_int(value, self.incumbent.casting())
     }
 
     /// A new text; its bytes are charged.

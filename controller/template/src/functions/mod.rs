@@ -1,5 +1,6 @@
 //! The functions, one file per subject, and who has which.
 
+mod crypto;
 mod dates;
 mod decimal;
 mod defaults;
@@ -24,10 +25,12 @@ mod time;
 mod urls;
 mod words;
 mod wrap;
+mod yaml;
 
-pub(crate) use function::{Call, Function, Lookup, Type, function};
+pub(crate) use function::{Call, Function, Incumbent, Lookup, Type, function, names};
 pub(crate) use methods::methods;
 pub(crate) use semver::Version;
 pub(crate) use time::{Time, duration_text};
 
 pub use function::Dialect;
+pub use yaml::Yaml;

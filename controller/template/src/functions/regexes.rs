@@ -281,7 +281,7 @@ fn reference(rest: &[u8]) -> Option<(&str, usize)> {
         None => (after, false),
     };
     let mut length = 0;
-    for (rune, width) in crate::value::runes(inner) {
+    for (rune, width) in runes(inner) {
         if !(rune.is_alphanumeric() || rune == '_') {
             break;
         }

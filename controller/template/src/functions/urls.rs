@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Call, Function, Type, function};
+use super::{Function, Type, function};
 use crate::run::Failure;
 use crate::value::{Map, Text, Value};
 

@@ -15,6 +15,7 @@ impl Digits {
 
     /// So many digits, correctly rounded.
     fn rounded(value: f64, digits: usize) -> Self {
+        let digits = digits.min(MOST_DIGITS);
         Self::from_exponential(&format!("{value:.*e}", digits.saturating_sub(1)))
     }
 
@@ -110,7 +111,12 @@ pub(crate) fn fixed(value: f64, precision: Option<usize>) -> String {
         return text.to_owned();
     }
     match precision {
-        Some(precision) => format!("{value:.precision$}"),
+        Some(precision) => {
+            let exact = precision.min(MOST_DIGITS);
+            let mut text = format!("{value:.exact$}");
+            text.extend(std::iter::repeat_n('0', precision - exact));
+            text
+        }
         None => {
             let digits = Digits::shortest(value);
             let count = i32::try_from(digits.digits.len()).unwrap_or(i32::MAX);
@@ -125,9 +131,10 @@ pub(crate) fn fixed(value: f64, precision: Option<usize>) -> String {
 fn exponential_of(digits: &Digits, precision: usize, exponent: i32) -> String {
     let mut text = String::from(if digits.negative { "-" } else { "" });
     let mut all = digits.digits.clone();
-    while all.len() < precision + 1 {
-        all.push('0');
-    }
+    all.extend(std::iter::repeat_n(
+        '0',
+        (precision + 1).saturating_sub(all.len()),
+    ));
     text.push_str(&all[..1]);
     if precision > 0 {
         text.push('.');
@@ -163,3 +170,6 @@ fn fixed_of(digits: &Digits, precision: usize) -> String {
 
 /// The exponent form starts here if the fewest digits are asked for (`formatDigits` of strconv).
 const SHORTEST_EXPONENT: i32 = 6;
+
+/// No float64 has more digits than this that are not zero, before or after the point.
+const MOST_DIGITS: usize = 1100;

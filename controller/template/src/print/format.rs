@@ -578,9 +578,16 @@ fn character(sink: &mut Sink<'_>, flags: &Flags, code: u64, verb: char) -> Resul
             text.push(b'\'');
         }
         _ => {
-            let digits = flags.precision.unwrap_or(4).max(4);
-            sink.budget().allocate(digits)?;
-            text.extend_from_slice(format!("U+{code:0digits$X}").as_bytes());
+            let digits = format!("{code:X}");
+            let zeros = flags
+                .precision
+                .unwrap_or(4)
+                .max(4)
+                .saturating_sub(digits.len());
+            sink.budget().allocate(zeros)?;
+            text.extend_from_slice(b"U+");
+            text.resize(2 + zeros, b'0');
+            text.extend_from_slice(digits.as_bytes());
             let shown = u32::try_from(code)
                 .ok()
                 .and_then(char::from_u32)

@@ -31,8 +31,12 @@ pub(crate) fn run(
 ) -> Result<Vec<u8>, Stopped> {
     let mut state = State {
         definitions,
-        call: Call { dialect, budget },
-        missing: dialect.missing(),
+        call: Call {
+            incumbent: dialect.incumbent(),
+            yaml: dialect.yaml(),
+            budget,
+        },
+        missing: dialect.incumbent().missing(),
         variables: vec![("$".to_owned(), data.clone())],
         depth: 0,
         line: 1,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::lexer::{Kind, LexError, Lexer, Word};
 use super::literal::unquote;
 use super::{Arm, Branches, Command, Delimiters, Node, Number, Operand, Pipe, Range};
-use crate::functions::{Dialect, Function, Lookup};
+use crate::functions::{Function, Incumbent, Lookup};
 
 /// The bodies by name; the template itself has the empty name.
 pub(crate) type Definitions = BTreeMap<Vec<u8>, Vec<Node>>;
@@ -29,13 +29,13 @@ pub(crate) const MAXIMUM_DEPTH: usize = 100;
 /// Parses a source.
 pub(crate) fn parse(
     source: &str,
-    dialect: Dialect,
+    incumbent: Incumbent,
     delimiters: &Delimiters,
 ) -> Result<Definitions, SyntaxError> {
     let mut parser = Parser {
         lexer: Lexer::new(source, delimiters),
         ahead: VecDeque::new(),
-        dialect,
+        incumbent,
         definitions: Definitions::new(),
         variables: vec!["$".to_owned()],
         ranges: 0,
@@ -50,7 +50,7 @@ pub(crate) fn parse(
 struct Parser<'s> {
     lexer: Lexer<'s>,
     ahead: VecDeque<Word<'s>>,
-    dialect: Dialect,
+    incumbent: Incumbent,
     definitions: Definitions,
     variables: Vec<String>,
     ranges: usize,
@@ -566,7 +566,7 @@ impl<'s> Parser<'s> {
     }
 
     fn function(&self, name: &str) -> Parsed<&'static Function> {
-        match Function::find(name, self.dialect) {
+        match Function::find(name, self.incumbent) {
             Lookup::Found(function) => Ok(function),
             Lookup::Refused(reason) => Err(SyntaxError {
                 line: self.line,
