@@ -19,6 +19,9 @@
   resources: [externalsecrets]
   verbs: [get, list, watch, patch]
 - apiGroups: [external-secrets.io]
+  resources: [externalsecrets/finalizers]
+  verbs: [update]
+- apiGroups: [external-secrets.io]
   resources: [secretstores]
   verbs: [get, list, watch]
 - apiGroups: [external-secrets.io]
@@ -27,6 +30,9 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create, update, delete]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [serviceaccounts]
   verbs: [get]
@@ -38,16 +44,25 @@
   verbs: [create, patch]
 {{- end -}}
 
-{{- define "signet.rules.clusterStores" -}}
+{{- define "signet.rules.clusterwide" -}}
 - apiGroups: [external-secrets.io]
   resources: [clustersecretstores]
   verbs: [get, list, watch]
 - apiGroups: [external-secrets.io]
-  resources: [clustersecretstores/status]
+  resources: [externalsecrets]
+  verbs: [create, update, delete]
+- apiGroups: [external-secrets.io]
+  resources: [clusterexternalsecrets]
+  verbs: [get, list, watch, patch]
+- apiGroups: [external-secrets.io]
+  resources: [clustersecretstores/status, clusterexternalsecrets/status]
+  verbs: [update]
+- apiGroups: [external-secrets.io]
+  resources: [clusterexternalsecrets/finalizers]
   verbs: [update]
 - apiGroups: [""]
   resources: [namespaces]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 {{- end -}}
 
 {{/* A role and its binding: (dict "root" $ "name" "namespace" "rules"). Without a namespace they are
