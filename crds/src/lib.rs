@@ -17,6 +17,7 @@ pub mod definitions;
 pub mod duration;
 pub mod external_secret;
 pub mod flux;
+pub mod generator;
 pub mod git_repository;
 pub mod kustomization;
 pub mod sealed_secret;

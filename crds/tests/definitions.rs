@@ -98,9 +98,11 @@ fn every_kind_has_the_incumbents_names() {
         [
             "clusterexternalsecrets.external-secrets.io Cluster ces v1,v1beta1",
             "clustersecretstores.external-secrets.io Cluster css v1,v1beta1",
+            "ecrauthorizationtokens.generators.external-secrets.io Namespaced  v1alpha1",
             "externalsecrets.external-secrets.io Namespaced es v1,v1beta1",
             "gitrepositories.source.toolkit.fluxcd.io Namespaced gitrepo v1",
             "kustomizations.kustomize.toolkit.fluxcd.io Namespaced ks v1",
+            "passwords.generators.external-secrets.io Namespaced  v1alpha1",
             "sealedsecrets.bitnami.com Namespaced  v1alpha1",
             "secretstores.external-secrets.io Namespaced ss v1,v1beta1",
         ]

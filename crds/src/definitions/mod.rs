@@ -6,6 +6,7 @@
 
 mod external_secrets;
 mod flux;
+mod generators;
 mod sealed_secret;
 mod shape;
 
@@ -22,6 +23,8 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         external_secrets::cluster_external_secret(),
         external_secrets::secret_store(),
         external_secrets::cluster_secret_store(),
+        generators::password(),
+        generators::ecr_authorization_token(),
         flux::git_repository(),
         flux::kustomization(),
     ];

@@ -17,6 +17,12 @@ pub struct ExternalSecretStatus {
         deserialize_with = "lenient::or_default"
     )]
     pub refresh_time: Option<Time>,
+    /// The generation that the conditions speak of. Signet's own, as `written`.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::or_default"
+    )]
+    pub observed_generation: Option<i64>,
     /// Generation and a hash of labels and annotations, as of then.
     #[serde(
         skip_serializing_if = "String::is_empty",
