@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::{ArgAction, Args, Parser};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use kit::pace::{DEFAULT_BURST, Pace};
 
 /// One small controller: opens SealedSecrets, keeps Secrets in step with AWS Secrets Manager, and
@@ -14,6 +14,9 @@ use kit::pace::{DEFAULT_BURST, Pace};
 #[command(name = "controller", disable_version_flag = true)]
 #[group(skip)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Print the version and exit.
     #[arg(long, action = clap::ArgAction::SetTrue)]
     pub(crate) version: bool,
@@ -52,6 +55,17 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     pub(crate) delivery: delivery::Arguments,
+}
+
+/// What to do instead of running.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Command {
+    /// Say what taking this cluster over from the incumbents would change, and write nothing.
+    Adopt {
+        /// There is no other way: a take-over is to stop theirs and to start ours.
+        #[arg(long, required = true)]
+        dry_run: bool,
+    },
 }
 
 /// How the process logs.

@@ -3,6 +3,7 @@
 //! This file only sets what a process sets once. Arguments are in [`arguments`], the order in which
 //! things start and end in [`run`], what is served over HTTP in [`serve`].
 
+mod adopt;
 mod arguments;
 mod logging;
 mod part;
@@ -15,7 +16,7 @@ use clap::Parser as _;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tracing::error;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Command};
 
 /// glibc's allocator keeps what the first lists needed; this one gives it back.
 #[global_allocator]
@@ -48,10 +49,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run::run(arguments)) {
+    let result: Result<(), Box<dyn std::error::Error>> = match arguments.command {
+        Some(Command::Adopt { .. }) => runtime
+            .block_on(adopt::adopt(arguments))
+            .map_err(Into::into),
+        None => runtime.block_on(run::run(arguments)).map_err(Into::into),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!(error = %kit::redact::with_sources(&error), "ends");
+            error!(error = %kit::redact::with_sources(error.as_ref()), "ends");
             ExitCode::FAILURE
         }
     }
