@@ -33,11 +33,12 @@ pub mod kustomization;
 pub mod order;
 pub mod owner;
 pub mod render;
+mod room;
 mod run;
 pub mod sources;
 mod status_patch;
 pub mod tree;
-mod trigger;
+pub mod trigger;
 pub mod wake;
 
 pub use arguments::Arguments;

@@ -1,19 +1,19 @@
 //! The part as a whole: what it needs, and its two controllers side by side.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crds::{git_repository::GitRepository, kustomization::Kustomization};
 use kit::{Context, Namespaces, Stopped, exec, presence};
 use kube::runtime::reflector::Store;
-use tempfile::TempDir;
 use tracing::{info, warn};
 
 use crate::{
     Arguments,
-    git::{Git, GitError, Repositories},
+    git::{Git, Repositories},
     git_repository::{self, Fetching},
     kustomization::{self, Applying, Parts, Policy},
     render::kustomize::Kustomize,
+    room::Room,
     sources::Sources,
     wake::Wake,
 };
@@ -30,24 +30,20 @@ async fn run_until_stopped(context: &Context, arguments: &Arguments) -> Result<(
     let git = wait_for_git(context).await?;
     presence::served::<GitRepository>(context, FEATURE, &Namespaces::All).await?;
     presence::served::<Kustomization>(context, FEATURE, &Namespaces::All).await?;
-    let Some((root, _guard)) = repositories_root(arguments) else {
-        context.shutdown.requested().await;
-        return Err(Stopped);
+    let room = match Room::open(arguments.repositories.as_deref()) {
+        Ok(room) => room,
+        Err(error) => return off(context, &error).await,
     };
-    let repositories = match Repositories::new(git, &root) {
-        Ok(repositories) => Arc::new(repositories),
-        Err(error) => {
-            warn!(error = %kit::redact::with_sources(&error), "delivery is off: the directory for repositories cannot be used");
-            context.shutdown.requested().await;
-            return Err(Stopped);
-        }
-    };
-    deliver(context, arguments, repositories).await;
+    match Repositories::new(git, room.path()) {
+        Ok(repositories) => deliver(context, arguments, Arc::new(repositories)).await,
+        Err(error) => return off(context, &error).await,
+    }
     Ok(())
 }
 
 async fn deliver(context: &Context, arguments: &Arguments, repositories: Arc<Repositories>) {
-    let (git_repositories, git_repository_store) = git_repository::controller(&context.client);
+    let (git_repositories, git_repository_store, repositories_listed) =
+        git_repository::controller(&context.client);
     let (kustomizations, kustomization_store) = kustomization::controller(&context.client);
     let sources = Arc::new(Sources::default());
     let wake = Wake::default();
@@ -65,6 +61,7 @@ async fn deliver(context: &Context, arguments: &Arguments, repositories: Arc<Rep
     let parts = Parts {
         sources,
         repositories: git_repository_store.clone(),
+        repositories_listed,
         kustomizations: kustomization_store,
         wake,
         kustomize: find_kustomize(arguments),
@@ -111,22 +108,15 @@ async fn wait_for_git(context: &Context) -> Result<Git, Stopped> {
     }
 }
 
-/// The directory of the repositories, and what removes it in the end if it is a temporary one.
-fn repositories_root(arguments: &Arguments) -> Option<(PathBuf, Option<TempDir>)> {
-    if let Some(directory) = &arguments.repositories {
-        return Some((directory.clone(), None));
-    }
-    match tempfile::Builder::new()
-        .prefix("signet-repositories-")
-        .tempdir()
-    {
-        Ok(directory) => Some((directory.path().to_owned(), Some(directory))),
-        Err(error) => {
-            let error = GitError::Io(error);
-            warn!(error = %kit::redact::with_sources(&error), "delivery is off: there is no temporary directory (name one with --repositories)");
-            None
-        }
-    }
+/// Says why there is nothing to keep repositories in, and waits for the end.
+async fn off(context: &Context, error: &(dyn std::error::Error + Sync)) -> Result<(), Stopped> {
+    let error = kit::redact::with_sources(error);
+    warn!(
+        error,
+        "delivery is off: repositories cannot be kept (name a directory with --repositories)"
+    );
+    context.shutdown.requested().await;
+    Err(Stopped)
 }
 
 /// As the flag says, else beside ourselves, else on the `PATH`.

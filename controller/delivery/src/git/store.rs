@@ -190,7 +190,8 @@ impl Repository {
 
     async fn prepare(&self, credentials: &Credentials) -> Result<(), GitError> {
         let mut state = self.state.write().await;
-        if !state.initialised {
+        // A directory for temporary files may be swept under us.
+        if !state.initialised || !self.directory.join("HEAD").exists() {
             self.initialise().await?;
             state.initialised = true;
         }

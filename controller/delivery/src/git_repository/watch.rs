@@ -39,7 +39,7 @@ use crate::{
     owner::Owner,
     sources::{Fetched, SourceName, Sources},
     status_patch::Statuses,
-    trigger,
+    trigger::{self, Listed},
     wake::Wake,
 };
 
@@ -58,7 +58,7 @@ pub struct Fetching {
 
 /// The controller of GitRepositories, and what it knows of them.
 #[must_use]
-pub fn controller(client: &Client) -> (Controller<GitRepository>, Store<GitRepository>) {
+pub fn controller(client: &Client) -> (Controller<GitRepository>, Store<GitRepository>, Listed) {
     trigger::controller(Api::all(client.clone()))
 }
 

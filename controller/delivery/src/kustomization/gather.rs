@@ -28,13 +28,11 @@ use crate::{
 };
 
 /// The newest revision of the source.
-pub(super) async fn source(
+pub(super) fn source(
     sources: &Sources,
     repositories: &Store<GitRepository>,
     name: &SourceName,
 ) -> Result<std::sync::Arc<crate::sources::Fetched>, ApplyFailure> {
-    // Before the first list is read, a source that is there would look missing. The store outlives us.
-    drop(repositories.wait_until_ready().await);
     let reference = ObjectRef::new(&name.name).within(&name.namespace);
     let Some(repository) = repositories.get(&reference) else {
         return Err(ApplyFailure::Artifact(format!(

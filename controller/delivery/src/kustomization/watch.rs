@@ -38,7 +38,7 @@ use crate::{
     render::kustomize::Kustomize,
     sources::Sources,
     status_patch::Statuses,
-    trigger,
+    trigger::{self, Listed},
     wake::Wake,
 };
 
@@ -57,6 +57,8 @@ pub struct Parts {
     pub sources: Arc<Sources>,
     /// GitRepositories as the watch shows them.
     pub repositories: Store<GitRepository>,
+    /// Whether all of them are shown.
+    pub repositories_listed: Listed,
     /// Kustomizations as the watch shows them.
     pub kustomizations: Store<Kustomization>,
     /// Asks for reconciles.
@@ -87,7 +89,8 @@ pub struct Applying {
 /// The controller of Kustomizations, and what it knows of them.
 #[must_use]
 pub fn controller(client: &Client) -> (Controller<Kustomization>, Store<Kustomization>) {
-    trigger::controller(Api::all(client.clone()))
+    let (controller, store, _listed) = trigger::controller(Api::all(client.clone()));
+    (controller, store)
 }
 
 /// Reconciles Kustomizations until the shutdown.

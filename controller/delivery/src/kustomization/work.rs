@@ -69,12 +69,12 @@ impl Applying {
         let early = |failure| (failure, None);
         let demand =
             demand(&namespace, &object.spec, self.policy.across_namespaces).map_err(early)?;
+        self.parts.repositories_listed.wait().await;
         let fetched = gather::source(
             &self.parts.sources,
             &self.parts.repositories,
             &demand.source,
         )
-        .await
         .map_err(early)?;
         let work = Work {
             object,
