@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use keys::{Label, Scope};
 use serde_json::{Value, json};
 use tests::{
-    Cluster, ControlPlane, ControllerBuilder, Coordinates, Failure, Observation, RealController,
-    eventually, rights,
+    Cluster, ControlPlane, ControllerBuilder, Coordinates, Failure, Invocation, Observation,
+    RealController, cache, eventually, rights,
 };
 
 use sealing::{KEY_LABEL, incumbents_definition, sealed};
@@ -49,6 +49,16 @@ async fn take_over_and_give_back(plane: &ControlPlane) -> Result<(), Failure> {
     everything_is_synced(&cluster, &namespace).await?;
     let before = Picture::of(&cluster, &namespace, identity.namespace).await?;
     assert_eq!((before.secrets.len(), before.keys.len()), (OBJECTS, 1));
+    let told = adoption(plane, identity.namespace).await?;
+    assert!(told.contains("would change: nothing"), "{told}");
+    assert!(
+        told.contains("Deployment kube-system/their-controller"),
+        "{told}"
+    );
+    assert!(
+        told.contains(&format!("{OBJECTS} SealedSecrets, 1 keys")),
+        "{told}"
+    );
     theirs.terminate().await?;
 
     let builder = ControllerBuilder::new(&identity.kubeconfig, identity.namespace)?
@@ -86,6 +96,30 @@ async fn take_over_and_give_back(plane: &ControlPlane) -> Result<(), Failure> {
     Picture::of(&cluster, &namespace, identity.namespace)
         .await?
         .must_be(&before, "given back")
+}
+
+/// What `controller adopt --dry-run` prints while a Deployment of theirs has replicas.
+async fn adoption(plane: &ControlPlane, namespace: &str) -> Result<String, Failure> {
+    let labels = json!({"app": "theirs"});
+    let image = "docker.io/bitnami/sealed-secrets-controller:0.36.6";
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "their-controller", "namespace": namespace},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "controller", "image": image}]},
+            },
+        },
+    });
+    plane.cluster().await?.create(&deployment).await?;
+    Invocation::new(cache::own_program("controller")?)
+        .env("POD_NAMESPACE", namespace)
+        .args(["--kubeconfig".as_ref(), plane.admin().path().as_os_str()])
+        .args(["--parts", "sealed", "adopt", "--dry-run"])
+        .stdout()
+        .await
 }
 
 /// SealedSecrets as they are met: with labels, annotations and types, in all scopes, immutable ones.
