@@ -7,8 +7,10 @@
 //! 3. At shutdown the leader gives it back, so that the next one follows at once.
 //!
 //! # Guarantees
-//! A leader that could not renew in time learns it ([`Leadership::lost`]) before another can have
-//! taken over, and has to end.
+//! - A leader that could not renew in time learns it ([`Leadership::lost`]) before another can have
+//!   taken over, and has to end. The time counts from before each request: when its answer is late,
+//!   others have seen the renewal long before.
+//! - Who has seen that there is a Lease never leads without it, even if the right to it is taken away.
 //!
 //! # Assumptions
 //! Clocks may differ between replicas: a Lease is late when *we* have seen it unchanged for its
@@ -37,6 +39,10 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// A holder that could not renew for this long gives up: two seconds before others may take over.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(8);
 
+/// How long one request of a candidate, or the giving back, may take: far below the client's own limit, which
+/// suits watches, and below what makes a Lease that was just taken late.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
 /// How often a candidate looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -63,7 +69,8 @@ impl Leadership {
 /// Waits until this process leads.
 ///
 /// Where the right to use Leases is missing, there can be only one replica: it leads at once, and
-/// one warning says so.
+/// one warning says so. Once the right is there, it takes the Lease, or ends if another has it. A
+/// candidate that has seen the Lease before waits instead: the holder that it saw may still lead.
 ///
 /// # Errors
 /// [`Stopped`] when the shutdown came first.
@@ -80,16 +87,26 @@ pub async fn campaign(
     };
     let lost = CancellationToken::new();
     let mut seen = Seen::default();
-    let mut said_waiting = false;
+    let (mut said_waiting, mut said_refused) = (false, false);
     loop {
+        let asked_at = Instant::now();
         match context.shutdown.or(candidate.attempt(&mut seen)).await? {
             Attempt::Leads(lease) => {
                 info!(lease = name, identity, "leads");
-                let renewal = candidate.renew_until(*lease, lost.clone(), resigned);
+                let renewal = candidate.renew_until(*lease, asked_at, lost.clone(), resigned);
                 return Ok(Leadership {
                     lost,
                     renewal: Some(tokio::spawn(renewal)),
                 });
+            }
+            Attempt::NotAllowed(error) if seen.is_any() => {
+                if !std::mem::replace(&mut said_refused, true) {
+                    warn!(
+                        lease = name,
+                        error,
+                        "the right to use Leases was taken away: waits, for another replica may lead"
+                    );
+                }
             }
             Attempt::NotAllowed(error) => {
                 warn!(
@@ -97,9 +114,10 @@ pub async fn campaign(
                     error,
                     "the right to use Leases is missing: writes without one, so run a single replica"
                 );
+                let regaining = candidate.lead_without(lost.clone(), resigned);
                 return Ok(Leadership {
                     lost,
-                    renewal: None,
+                    renewal: Some(tokio::spawn(regaining)),
                 });
             }
             Attempt::Waits(holder) => {
@@ -122,6 +140,11 @@ struct Seen {
 }
 
 impl Seen {
+    /// Whether there was a Lease to see.
+    fn is_any(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// How long the Lease has not changed before our eyes.
     fn unchanged_for(&mut self, lease: &Lease, now: Instant) -> Duration {
         let version = &lease.metadata.resource_version;
@@ -173,7 +196,15 @@ struct Candidate {
 }
 
 impl Candidate {
+    /// Takes the Lease if that may be, within [`ANSWER_WITHIN`].
     async fn attempt(&self, seen: &mut Seen) -> Attempt {
+        let attempt = tokio::time::timeout(ANSWER_WITHIN, self.take(seen));
+        attempt.await.unwrap_or_else(|_elapsed| {
+            Attempt::Unanswered("the API server did not answer in time".to_owned())
+        })
+    }
+
+    async fn take(&self, seen: &mut Seen) -> Attempt {
         let found = match self.api.get_opt(&self.name).await {
             Ok(found) => found,
             Err(error) => return refused(&error),
@@ -236,20 +267,46 @@ impl Candidate {
         }
     }
 
-    /// Renews until `resigned`, and gives the Lease back then; or until it is lost.
-    async fn renew_until(self, mut lease: Lease, lost: CancellationToken, resigned: Shutdown) {
-        let mut renewed_at = Instant::now();
+    /// Leads without a Lease until there may be one: then it is taken and renewed, or another has it
+    /// and leadership is lost.
+    async fn lead_without(self, lost: CancellationToken, resigned: Shutdown) {
+        let mut seen = Seen::default();
         while resigned.or(tokio::time::sleep(RENEW_EVERY)).await.is_ok() {
+            let asked_at = Instant::now();
+            match self.attempt(&mut seen).await {
+                Attempt::Leads(lease) => {
+                    info!(lease = %self.name, "leads by the Lease from now on: the right to it is there");
+                    return self.renew_until(*lease, asked_at, lost, resigned).await;
+                }
+                Attempt::Waits(holder) => {
+                    warn!(lease = %self.name, holder, "lost: another replica has the Lease");
+                    return lost.cancel();
+                }
+                Attempt::NotAllowed(_) | Attempt::Unanswered(_) => {}
+            }
+        }
+    }
+
+    /// Renews until `resigned`, and gives the Lease back then; or until it is lost. `renewed_at` is
+    /// when the request began that took the Lease.
+    async fn renew_until(
+        self,
+        mut lease: Lease,
+        mut renewed_at: Instant,
+        lost: CancellationToken,
+        resigned: Shutdown,
+    ) {
+        while resigned.or(tokio::time::sleep(RENEW_EVERY)).await.is_ok() {
+            let asked_at = Instant::now();
             let patience = GIVE_UP_AFTER.saturating_sub(renewed_at.elapsed());
             match tokio::time::timeout(patience, self.renew(&lease)).await {
-                Ok(Ok(renewed)) => {
+                Ok(Ok(Some(renewed))) => {
                     lease = renewed;
-                    renewed_at = Instant::now();
+                    renewed_at = asked_at;
                 }
-                Ok(Err(error)) if is_conflict(&error) => {
+                Ok(Ok(None)) => {
                     warn!(lease = %self.name, "lost: another replica has taken the Lease");
-                    lost.cancel();
-                    return;
+                    return lost.cancel();
                 }
                 Ok(Err(error)) => {
                     debug!(lease = %self.name, error = %redact::api_error(&error), "not renewed");
@@ -258,14 +315,28 @@ impl Candidate {
             }
             if renewed_at.elapsed() >= GIVE_UP_AFTER {
                 warn!(lease = %self.name, "lost: it could not be renewed in time");
-                lost.cancel();
-                return;
+                return lost.cancel();
             }
         }
         self.give_back(lease).await;
     }
 
-    async fn renew(&self, lease: &Lease) -> Result<Lease, kube::Error> {
+    /// Renews the Lease; `None` if another has taken it.
+    async fn renew(&self, lease: &Lease) -> Result<Option<Lease>, kube::Error> {
+        let error = match self.put(lease).await {
+            Ok(renewed) => return Ok(Some(renewed)),
+            Err(error) if is_conflict(&error) => error,
+            Err(error) => return Err(error),
+        };
+        // Our own renewal whose answer was lost conflicts too, and so does a label that somebody set.
+        match self.api.get_opt(&self.name).await? {
+            Some(now) if is_held_by(&now, &self.identity) => self.put(&now).await.map(Some),
+            Some(_) => Ok(None),
+            None => Err(error),
+        }
+    }
+
+    async fn put(&self, lease: &Lease) -> Result<Lease, kube::Error> {
         self.api
             .replace(&self.name, &PostParams::default(), &self.held(Some(lease)))
             .await
@@ -276,18 +347,23 @@ impl Candidate {
             spec.holder_identity = None;
             spec.lease_duration_seconds = Some(1);
         }
-        match self
-            .api
-            .replace(&self.name, &PostParams::default(), &lease)
-            .await
-        {
-            Ok(_) => info!(lease = %self.name, "given back"),
-            Err(error) => {
-                let error = redact::api_error(&error);
-                warn!(lease = %self.name, error, "could not be given back; the next replica waits for its end");
-            }
-        }
+        let parameters = PostParams::default();
+        let giving = self.api.replace(&self.name, &parameters, &lease);
+        let error = match tokio::time::timeout(ANSWER_WITHIN, giving).await {
+            Ok(Ok(_)) => return info!(lease = %self.name, "given back"),
+            Ok(Err(error)) => redact::api_error(&error),
+            Err(_elapsed) => "the API server did not answer in time".to_owned(),
+        };
+        warn!(lease = %self.name, error, "could not be given back; the next replica waits for its end");
     }
+}
+
+fn is_held_by(lease: &Lease, identity: &str) -> bool {
+    let holder = lease
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.holder_identity.as_deref());
+    holder == Some(identity)
 }
 
 fn is_conflict(error: &kube::Error) -> bool {
@@ -341,5 +417,51 @@ mod tests {
         assert_eq!(seen.unchanged_for(&lease, later), Duration::from_secs(7));
         lease.metadata.resource_version = Some("2".into());
         assert_eq!(seen.unchanged_for(&lease, later), Duration::ZERO);
+    }
+
+    /// Answers each request with the next of these codes and holders.
+    fn candidate(answers: &[(u16, &'static str)]) -> Candidate {
+        let answers = std::sync::Mutex::new(std::collections::VecDeque::from(answers.to_vec()));
+        let service = tower::service_fn(move |_request: http::Request<kube::client::Body>| {
+            let (code, holder) = answers.lock().unwrap().pop_front().unwrap();
+            let body = match code {
+                200 => serde_json::json!({"metadata": {"name": "l", "resourceVersion": "7"},
+                    "spec": {"holderIdentity": holder, "leaseDurationSeconds": 10}}),
+                _ => serde_json::json!({"kind": "Status", "status": "Failure", "code": code}),
+            };
+            let body = kube::client::Body::from(body.to_string().into_bytes());
+            let answer = http::Response::builder().status(code).body(body).unwrap();
+            std::future::ready(Ok::<_, std::convert::Infallible>(answer))
+        });
+        let client = kube::Client::new(service, "ours");
+        Candidate {
+            api: Api::namespaced(client, "ours"),
+            name: "l".into(),
+            identity: "me".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_conflict_is_a_loss_only_if_another_holds_the_lease() {
+        let mine = Lease::default();
+        let overtaken_by_ourselves = candidate(&[(409, ""), (200, "me"), (200, "me")]);
+        assert!(overtaken_by_ourselves.renew(&mine).await.unwrap().is_some());
+        let taken = candidate(&[(409, ""), (200, "other")]);
+        assert!(taken.renew(&mine).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_right_that_is_taken_away_is_told_from_one_that_never_was_there() {
+        let mut seen = Seen::default();
+        let refused = candidate(&[(403, "")]);
+        let attempt = refused.attempt(&mut seen).await;
+        assert!(matches!(attempt, Attempt::NotAllowed(_)) && !seen.is_any());
+        let standby = candidate(&[(200, "other"), (403, "")]);
+        assert!(matches!(
+            standby.attempt(&mut seen).await,
+            Attempt::Waits(_)
+        ));
+        let attempt = standby.attempt(&mut seen).await;
+        assert!(matches!(attempt, Attempt::NotAllowed(_)) && seen.is_any());
     }
 }
