@@ -32,6 +32,9 @@ const WINDOW: Duration = Duration::from_secs(600);
 /// How many different things are remembered for counting.
 const REMEMBERED: usize = 2_048;
 
+/// How long sending one Event may take.
+const LONGEST_SENDING: Duration = Duration::from_secs(30);
+
 /// The API server's own bound for the text of an Event.
 const LONGEST_MESSAGE: usize = 1_024;
 
@@ -147,7 +150,8 @@ struct Sender {
 impl Sender {
     async fn run(mut self, mut receiver: mpsc::Receiver<Happening>, shutdown: Shutdown) {
         while let Ok(Some(happening)) = shutdown.or(receiver.recv()).await {
-            self.send(happening).await;
+            // One answer that never comes must not silence all that is said later.
+            drop(tokio::time::timeout(LONGEST_SENDING, self.send(happening)).await);
         }
         // What was said before the end is still sent, as far as it goes quickly.
         let last = async {
@@ -171,8 +175,17 @@ impl Sender {
             .clone()
             .unwrap_or_else(|| "default".into());
         let api = Api::<Event>::namespaced(self.client.clone(), &namespace);
-        let result = match self.known.get_mut(&thing) {
-            Some(known) => count_up(&api, known).await,
+        let counted = match self.known.get_mut(&thing) {
+            Some(known) => Some(count_up(&api, known).await),
+            None => None,
+        };
+        let result = match counted {
+            // Events live for an hour, or until somebody deletes them.
+            Some(Err(kube::Error::Api(status))) if status.code == 404 => {
+                self.known.remove(&thing);
+                self.create(&api, happening, namespace, thing).await
+            }
+            Some(result) => result,
             None => self.create(&api, happening, namespace, thing).await,
         };
         if let Err(error) = result {
