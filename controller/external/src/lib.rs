@@ -23,6 +23,7 @@ mod config_maps;
 mod dependents;
 mod external_secret;
 mod fetch;
+mod generator;
 mod go_json;
 mod hash;
 mod key;

@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
-use crds::external_secret::ExternalSecret;
+use crds::external_secret::{ExternalSecret, ExternalSecretStatus};
 use kit::{Context, events::Recorder};
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::{Semaphore, watch};
+use tracing::warn;
 
 use crate::{
     dependents::{Dependents, Named},
@@ -69,6 +70,7 @@ pub(crate) struct Part {
     pub(crate) objects: Mutex<Vec<Store<ExternalSecret>>>,
     objects_listed: AtomicBool,
     config_maps_named: AtomicBool,
+    prunes: AtomicBool,
     timetable: Mutex<Timetable>,
     /// Moves whenever a first listing is complete.
     listings: watch::Sender<u64>,
@@ -112,6 +114,7 @@ impl Part {
             objects: Mutex::default(),
             objects_listed: AtomicBool::new(false),
             config_maps_named: AtomicBool::new(false),
+            prunes: AtomicBool::new(false),
             timetable: Mutex::default(),
             listings: watch::Sender::new(0),
         })
@@ -144,6 +147,23 @@ impl Part {
     pub(crate) fn listed_objects(&self) {
         self.objects_listed.store(true, Ordering::Release);
         self.listed();
+    }
+
+    /// Whether the installed CRD keeps nothing of ours in the status.
+    pub(crate) fn prunes(&self) -> bool {
+        self.prunes.load(Ordering::Acquire)
+    }
+
+    /// Looks whether the API server kept what is ours in a status that was written.
+    pub(crate) fn kept(&self, sent: &ExternalSecretStatus, kept: Option<&ExternalSecretStatus>) {
+        let pruned = sent.observed_generation.is_some()
+            && kept.is_some_and(|kept| kept.observed_generation.is_none());
+        if pruned != self.prunes.swap(pruned, Ordering::AcqRel) && pruned {
+            warn!(
+                "the installed CRD of ExternalSecret is not ours: it keeps no status.written, so that \
+                 after a restart each target is read once; apply our CRDs to spare that"
+            );
+        }
     }
 
     /// Notes what an ExternalSecret names.

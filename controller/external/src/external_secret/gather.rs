@@ -17,9 +17,11 @@ use super::{
 };
 use crate::{
     fetch::{Answer, Source},
+    generator::generate,
     part::Part,
     provider::{Address, Payload, ReadError, Search, Version},
     store,
+    values::Values,
 };
 
 /// How long a new store that nobody has looked at yet is no error.
@@ -85,7 +87,10 @@ pub(crate) async fn gather(part: &Part, object: &ExternalSecret) -> Gathered {
                 .extend(addresses);
         }
     }
-    let read = read_all(part, &opened, &wanted).await;
+    let (read, made) = tokio::join!(
+        read_all(part, &opened, &wanted),
+        generate_all(part, &namespace, &from)
+    );
     let most = wanted
         .into_iter()
         .max_by_key(|(_, addresses)| addresses.len());
@@ -96,8 +101,8 @@ pub(crate) async fn gather(part: &Part, object: &ExternalSecret) -> Gathered {
     let answers = Answers {
         from: from
             .iter()
-            .zip(found)
-            .map(|(q, names)| from_answer(q, names, &opened, &read))
+            .zip(found.into_iter().zip(made))
+            .map(|(question, (names, made))| from_answer(question, made, names, &opened, &read))
             .collect(),
         data: data
             .iter()
@@ -241,6 +246,25 @@ async fn search_one(
         .map_err(|error| lack(&error))
 }
 
+/// What each generator made, in the order of the questions; `None` where none was asked.
+async fn generate_all(
+    part: &Part,
+    namespace: &str,
+    questions: &[Question<'_>],
+) -> Vec<Option<Result<Values, Lack>>> {
+    let made = questions.iter().map(|question| async move {
+        let Want::Generator(generator) = &question.want else {
+            return None;
+        };
+        Some(
+            generate(part, namespace, generator)
+                .await
+                .map_err(Lack::Failed),
+        )
+    });
+    join_all(made).await
+}
+
 type Read = BTreeMap<(bool, String), BTreeMap<Address, Answer>>;
 
 async fn read_all(
@@ -264,16 +288,14 @@ async fn read_all(
 
 fn from_answer(
     question: &Question<'_>,
+    made: Option<Result<Values, Lack>>,
     names: Option<Result<Vec<String>, Lack>>,
     opened: &Opened,
     read: &Read,
 ) -> FromAnswer {
     match &question.want {
         Want::Nothing => FromAnswer::Nothing,
-        Want::Generator(generator) => FromAnswer::Generated(Err(Lack::Failed(format!(
-            "error using generator: the kind {} is not served yet",
-            generator.kind
-        )))),
+        Want::Generator(_) => FromAnswer::Generated(made.unwrap_or_else(|| Err(unopened()))),
         Want::Secret(_) => FromAnswer::Extract(one(question, opened, read)),
         Want::Search(_) => FromAnswer::Find(match names {
             Some(Ok(names)) => several(question, names, read),

@@ -468,7 +468,7 @@ async fn write_status(
     object: &ExternalSecret,
     status: ExternalSecretStatus,
 ) -> Result<(), SyncFailure> {
-    if object.status.as_ref() == Some(&status) {
+    if status::is_same(object.status.as_ref(), &status, part.prunes()) {
         return Ok(());
     }
     let client = &part.context.client;
@@ -479,7 +479,10 @@ async fn write_status(
         ..object.clone()
     };
     match kit::status::replace(client, &changed).await {
-        Ok(_) => return Ok(()),
+        Ok(written) => {
+            part.kept(&status, written.status.as_ref());
+            return Ok(());
+        }
         Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(()),
         Err(kube::Error::Api(answer)) if answer.code == 409 => {
             debug!("the status meets a newer object");

@@ -43,6 +43,7 @@ pub(crate) fn done(
         redact::foreign(&message),
         started,
     );
+    status.observed_generation = object.metadata.generation;
     status.refresh_time = Some(Time(whole_second(started)));
     status.synced_resource_version = refresh::version(object);
     match &done.target {
@@ -66,6 +67,7 @@ pub(crate) fn failed(
 ) -> ExternalSecretStatus {
     let mut status = object.status.clone().unwrap_or_default();
     let message = redact::foreign(message);
+    status.observed_generation = object.metadata.generation;
     set_ready(
         &mut status,
         "False",
@@ -74,6 +76,25 @@ pub(crate) fn failed(
         now,
     );
     status
+}
+
+/// Whether two statuses say the same. Where the installed CRD keeps nothing of ours, ours does not
+/// count, or we would write it again and again.
+pub(crate) fn is_same(
+    one: Option<&ExternalSecretStatus>,
+    other: &ExternalSecretStatus,
+    prunes: bool,
+) -> bool {
+    let Some(one) = one else { return false };
+    if !prunes {
+        return one == other;
+    }
+    let theirs = |status: &ExternalSecretStatus| ExternalSecretStatus {
+        observed_generation: None,
+        written: None,
+        ..status.clone()
+    };
+    theirs(one) == theirs(other)
 }
 
 /// The `Ready` condition.
@@ -150,6 +171,7 @@ mod tests {
             serde_json::to_value(&status).unwrap(),
             json!({
                 "refreshTime": "1970-01-01T00:00:05Z",
+                "observedGeneration": 3,
                 "syncedResourceVersion": "3-f47fe3c0b255b6dd8047cdffa772587bb829efe7a1cb70febeda2eb2",
                 "binding": {"name": "app"},
                 "written": {"secret": {"uid": "u", "resourceVersion": "7"}},
@@ -194,6 +216,19 @@ mod tests {
             ),
             worse
         );
+    }
+
+    #[test]
+    fn what_the_installed_crd_does_not_keep_is_not_missed() {
+        let good = done(&object(None), &synced(), at(5));
+        let kept = ExternalSecretStatus {
+            observed_generation: None,
+            written: None,
+            ..good.clone()
+        };
+        assert!(!is_same(Some(&kept), &good, false) && is_same(Some(&kept), &good, true));
+        let later = done(&object(None), &synced(), at(6));
+        assert!(!is_same(Some(&kept), &later, true) && !is_same(None, &good, true));
     }
 
     #[test]

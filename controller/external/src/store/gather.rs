@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crds::secret_store::AwsProvider;
 use futures::{FutureExt as _, future::BoxFuture};
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
@@ -51,6 +52,15 @@ pub(crate) struct Identities {
     clients: Clients,
     sightings: Arc<Sightings>,
     known: Mutex<HashMap<Asker, Known>>,
+}
+
+/// As whom a generator asks.
+#[derive(Clone, Copy)]
+pub(crate) struct GeneratorIdentity<'a> {
+    /// The generator's namespace.
+    pub(crate) namespace: &'a str,
+    /// What it says.
+    pub(crate) aws: &'a AwsProvider,
 }
 
 /// A store, and the namespace it asks for where that matters.
@@ -114,6 +124,23 @@ impl Identities {
         all.retain(|_, known| now.duration_since(known.used) < IDLE);
         all.insert(asker, known);
         Ok(Some(client))
+    }
+
+    /// The clients themselves.
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The identity of a generator: what it refers to is in its own namespace.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the generator, or what it refers to, is wrong.
+    pub(crate) async fn for_generator(
+        &self,
+        generator: GeneratorIdentity<'_>,
+    ) -> Result<Identity, OpenError> {
+        let wanted = plan::wanted_by_generator(generator.namespace, generator.aws)?;
+        Ok(self.identity(&wanted).await?.0)
     }
 
     fn known(&self, asker: &Asker, store: &AnyStore) -> Option<Arc<SecretsManager>> {

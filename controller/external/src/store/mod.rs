@@ -8,6 +8,6 @@ mod status;
 mod watch;
 
 pub(crate) use any::{AnyStore, Stores};
-pub(crate) use gather::{Identities, TokenRequests};
+pub(crate) use gather::{GeneratorIdentity, Identities, OpenError, TokenRequests};
 pub(crate) use plan::{admits, is_ours, is_ready};
 pub(crate) use watch::run;

@@ -1,9 +1,10 @@
 //! What a store says, checked and made into an identity. Pure.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crds::secret_store::{
-    AwsProvider, AwsService, READY, SecretKeySelector, SecretStoreStatus, SessionTagsPolicy,
+    AwsProvider, AwsService, READY, SecretKeySelector, SecretStore, SecretStoreStatus,
+    SessionTagsPolicy,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use regex::Regex;
@@ -263,6 +264,25 @@ pub(crate) fn wanted(
         retries,
         by_namespace: by_namespace || tagged,
     }))
+}
+
+/// As whom a generator of this namespace asks: as a SecretStore there would.
+///
+/// # Errors
+/// [`StoreError`] for references that it may not make, and for a region that is none.
+pub(crate) fn wanted_by_generator(
+    namespace: &str,
+    aws: &AwsProvider,
+) -> Result<Wanted, StoreError> {
+    check_region(&aws.region)?;
+    let mut store = SecretStore::default();
+    store.metadata.namespace = Some(namespace.to_owned());
+    let store = AnyStore::Namespaced(Arc::new(store));
+    let wanted = wanted(&store, aws, Some(namespace))?;
+    wanted.ok_or_else(|| StoreError::Field {
+        field: "spec.auth",
+        problem: "it has no credentials".to_owned(),
+    })
 }
 
 /// The namespace of something that a store refers to. A SecretStore's is always its own: another one

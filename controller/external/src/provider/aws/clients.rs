@@ -124,7 +124,7 @@ impl Clients {
     }
 
     /// The SDK's own view of the environment for a region, read once.
-    async fn base(&self, region: &str) -> SdkConfig {
+    pub(super) async fn base(&self, region: &str) -> SdkConfig {
         let mut bases = self.bases.lock().await;
         if let Some(base) = bases.get(region) {
             return base.clone();
@@ -146,7 +146,7 @@ impl Clients {
         base
     }
 
-    fn credentials(&self, base: &SdkConfig, identity: &Identity) -> Arc<Kept> {
+    pub(super) fn credentials(&self, base: &SdkConfig, identity: &Identity) -> Arc<Kept> {
         let first = Kept::new(match &identity.base {
             Base::Keys(keys) => Source::Given(given(keys)),
             Base::WebIdentity(web_identity) => Source::WebIdentity {
@@ -179,7 +179,7 @@ impl Clients {
     }
 }
 
-fn shared(credentials: &Arc<Kept>) -> SharedCredentialsProvider {
+pub(super) fn shared(credentials: &Arc<Kept>) -> SharedCredentialsProvider {
     let dynamic: Arc<dyn ProvideCredentials> = Arc::<Kept>::clone(credentials);
     SharedCredentialsProvider::new(dynamic)
 }

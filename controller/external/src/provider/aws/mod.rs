@@ -8,6 +8,7 @@ mod clients;
 mod credentials;
 mod error;
 mod identity;
+mod registry;
 mod secrets_manager;
 
 pub use clients::Endpoints;
