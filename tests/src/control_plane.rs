@@ -253,7 +253,10 @@ impl ControlPlane {
 }
 
 /// The manifests of the kinds that we define, one string per file.
-fn definitions() -> Result<Vec<String>, Failure> {
+///
+/// # Errors
+/// If `crds/yaml` cannot be read.
+pub fn definitions() -> Result<Vec<String>, Failure> {
     let directory = cache::repository().join("crds/yaml");
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {

@@ -44,7 +44,7 @@ mod upstream;
 
 pub use api_proxy::{ApiProxy, Write};
 pub use cluster::{Cluster, Coordinates};
-pub use control_plane::ControlPlane;
+pub use control_plane::{ControlPlane, definitions};
 pub use controller::{Controller, ControllerBuilder};
 pub use eventually::{Observation, eventually, eventually_within};
 pub use failure::Failure;
