@@ -28,9 +28,9 @@ impl Default for Limits {
             // A tenth of what the controller may use in all.
             made_bytes: 32 << 20,
             steps: 1_000_000,
-            // Each is between 50 ms and 3 s.
-            slow_calls: 8,
-            time: Duration::from_secs(10),
+            // An htpasswd file of this many users; each call is between 5 ms and 3 s.
+            slow_calls: 64,
+            time: Duration::from_secs(5),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! sprig's dates (`date.go`). What is no date is the present, as there.
 
 use super::time::{Time, Zone, duration_text, parse_duration};
-use super::{Call, Function, Type, function, layout};
+use super::{Call, Function, Type, function, layout, layout_read};
 use crate::run::Failure;
 use crate::value::{Value, runes};
 
@@ -108,7 +108,10 @@ fn must_modify(call: &Call<'_>, a: &[Value]) -> Result<Value, Failure> {
 }
 
 fn read(call: &Call<'_>, a: &[Value]) -> Result<Option<Time>, Failure> {
-    Ok(layout::parsed(&lossy(call, a, 0)?, &lossy(call, a, 1)?))
+    Ok(layout_read::parsed(
+        &lossy(call, a, 0)?,
+        &lossy(call, a, 1)?,
+    ))
 }
 
 /// `Duration.Round(time.Second)`.

@@ -223,6 +223,7 @@ const TABLES: &[&[Function]] = &[
     super::merge::FUNCTIONS,
     super::numbers::FUNCTIONS,
     super::paths::FUNCTIONS,
+    super::pieces::FUNCTIONS,
     super::random::FUNCTIONS,
     super::regexes::FUNCTIONS,
     super::semver::FUNCTIONS,
@@ -288,7 +289,7 @@ impl Call<'_> {
     }
 
     /// Any integer as `cast` reads it.
-    pub(crate) fn to_int(&self, value: &Value) -> i64 {
+    pub(crate) fn integer(&self, value: &Value) -> i64 {
         crate::value::to_int(value, self.incumbent.casting())
     }
 

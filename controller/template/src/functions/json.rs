@@ -1,6 +1,7 @@
 //! `toJson`, `fromJson` and their kin (`encoding/json`).
 
-use super::json_text::{Style, parse, write};
+use super::json_read::parse;
+use super::json_write::{Style, write};
 use super::{Call, Function, Type, function};
 use crate::print::Sink;
 use crate::run::Failure;

@@ -157,7 +157,7 @@ fn slice(call: &Call<'_>, a: &[Value]) -> Result<Value, Failure> {
     }
     let bound = |at: usize, default: usize| {
         a.get(at)
-            .map_or(Ok(default), |value| usize::try_from(call.to_int(value)))
+            .map_or(Ok(default), |value| usize::try_from(call.integer(value)))
     };
     let out_of_range = || Failure::new("slice index out of bounds");
     let start = bound(1, 0).map_err(|_| out_of_range())?;

@@ -1,5 +1,6 @@
 //! The functions, one file per subject, and who has which.
 
+mod constraint;
 mod crypto;
 mod dates;
 mod decimal;
@@ -9,19 +10,23 @@ mod encoding;
 mod function;
 mod hashes;
 mod json;
-mod json_text;
+mod json_read;
+mod json_write;
 mod layout;
+mod layout_read;
 mod lists;
 mod merge;
 mod methods;
 mod numbers;
 mod paths;
 mod pattern;
+mod pieces;
 mod random;
 mod regexes;
 mod semver;
 mod strings;
 mod time;
+mod url;
 mod urls;
 mod words;
 mod wrap;

@@ -11,10 +11,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Int(decimal(call.string(a, 0)?.bytes())))
     }),
     function("int64", &[Any], None, |call, a| {
-        Ok(Value::Int64(call.to_int(&a[0])))
+        Ok(Value::Int64(call.integer(&a[0])))
     }),
     function("int", &[Any], None, |call, a| {
-        Ok(Value::Int(call.to_int(&a[0])))
+        Ok(Value::Int(call.integer(&a[0])))
     }),
     function("float64", &[Any], None, |_, a| {
         Ok(Value::Float(to_float(&a[0])))
@@ -34,29 +34,29 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function("seq", &[], Some(Int), seq),
     function("add1", &[Any], None, |call, a| {
-        Ok(Value::Int64(call.to_int(&a[0]).wrapping_add(1)))
+        Ok(Value::Int64(call.integer(&a[0]).wrapping_add(1)))
     }),
     function("add", &[], Some(Any), |call, a| {
         Ok(Value::Int64(a.iter().fold(0, |sum, value| {
-            sum.wrapping_add(call.to_int(value))
+            sum.wrapping_add(call.integer(value))
         })))
     }),
     function("sub", &[Any, Any], None, |call, a| {
         Ok(Value::Int64(
-            call.to_int(&a[0]).wrapping_sub(call.to_int(&a[1])),
+            call.integer(&a[0]).wrapping_sub(call.integer(&a[1])),
         ))
     }),
     function("div", &[Any, Any], None, |call, a| {
         let divisor = divisor(call, &a[1])?;
-        Ok(Value::Int64(call.to_int(&a[0]).wrapping_div(divisor)))
+        Ok(Value::Int64(call.integer(&a[0]).wrapping_div(divisor)))
     }),
     function("mod", &[Any, Any], None, |call, a| {
         let divisor = divisor(call, &a[1])?;
-        Ok(Value::Int64(call.to_int(&a[0]).wrapping_rem(divisor)))
+        Ok(Value::Int64(call.integer(&a[0]).wrapping_rem(divisor)))
     }),
     function("mul", &[Any], Some(Any), |call, a| {
         Ok(Value::Int64(a.iter().fold(1, |product: i64, value| {
-            product.wrapping_mul(call.to_int(value))
+            product.wrapping_mul(call.integer(value))
         })))
     }),
     function("biggest", &[Any], Some(Any), |call, a| {
@@ -97,7 +97,7 @@ pub(super) fn decimal(text: &[u8]) -> i64 {
 }
 
 fn divisor(call: &Call<'_>, value: &Value) -> Result<i64, Failure> {
-    match call.to_int(value) {
+    match call.integer(value) {
         0 => Err(Failure::new("integer divide by zero")),
         divisor => Ok(divisor),
     }
@@ -105,7 +105,7 @@ fn divisor(call: &Call<'_>, value: &Value) -> Result<i64, Failure> {
 
 fn extreme(call: &Call<'_>, a: &[Value], choose: fn(i64, i64) -> i64) -> i64 {
     a.iter()
-        .map(|value| call.to_int(value))
+        .map(|value| call.integer(value))
         .reduce(choose)
         .unwrap_or(0)
 }

@@ -1,6 +1,6 @@
 //! `wrap` and `wrapWith` (`goutils.WrapCustom`). Columns count bytes.
 
-use super::strings::find;
+use super::pieces::find;
 use super::{Call, Function, Type, function};
 use crate::print::Sink;
 use crate::run::Failure;

@@ -2,9 +2,11 @@
 
 mod float;
 mod format;
+mod numbers;
 mod plain;
 mod quote;
 mod sink;
+mod verbs;
 
 pub(crate) use float::{Digits, exponential, fixed, general, shortest};
 pub(crate) use format::sprintf;

@@ -39,7 +39,7 @@ pub(crate) fn escape(out: &mut Vec<u8>, rune: char, quote: char, ascii: bool) {
         push_rune(out, rune);
         return;
     }
-    if (ascii && rune.is_ascii() || !ascii) && is_printable(rune) {
+    if (rune.is_ascii() || !ascii) && is_printable(rune) {
         push_rune(out, rune);
         return;
     }

@@ -206,7 +206,7 @@ fn javascript(bytes: &[u8], out: &mut Vec<u8>) {
             '&' => out.extend_from_slice(b"\\u0026"),
             '=' => out.extend_from_slice(b"\\u003D"),
             low if low < ' ' => {
-                out.extend_from_slice(format!("\\u{:04X}", u32::from(low)).as_bytes())
+                out.extend_from_slice(format!("\\u{:04X}", u32::from(low)).as_bytes());
             }
             ascii if ascii.is_ascii() => push_rune(out, ascii),
             // Go writes the bytes as they are, an invalid one too.

@@ -5,6 +5,7 @@ mod builtins;
 mod compare;
 mod failure;
 mod fields;
+mod pipeline;
 mod state;
 
 pub(crate) use builtins::BUILTINS;

@@ -4,6 +4,7 @@ mod lexer;
 mod literal;
 mod node;
 mod parser;
+mod pipeline;
 
 pub use lexer::Delimiters;
 pub(crate) use literal::{Number, hex_float};

@@ -63,7 +63,7 @@ pub(crate) enum Operand {
     Field(Vec<String>),
     Variable(String, Vec<String>),
     Function(&'static Function),
-    Chain(Box<Operand>, Vec<String>),
+    Chain(Box<Self>, Vec<String>),
     Pipe(Box<Pipe>),
 }
 

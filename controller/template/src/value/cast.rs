@@ -53,7 +53,7 @@ pub(crate) fn to_float(value: &Value) -> f64 {
 
 /// Go's conversion on amd64: what does not fit becomes the smallest integer.
 pub(crate) fn float_to_int(n: f64) -> i64 {
-    if n >= -9_223_372_036_854_775_808.0 && n < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&n) {
         n as i64
     } else {
         i64::MIN

@@ -79,7 +79,7 @@ impl Certificate {
         let value = extension.expect(OCTET_STRING)?;
         match identifier {
             SUBJECT_KEY => {
-                self.subject_key = Some(Reader::new(value).expect(OCTET_STRING)?.to_vec())
+                self.subject_key = Some(Reader::new(value).expect(OCTET_STRING)?.to_vec());
             }
             AUTHORITY_KEY => {
                 let key = Reader::new(value).open(SEQUENCE)?.optional(0x80)?;

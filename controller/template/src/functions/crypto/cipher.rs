@@ -1,7 +1,7 @@
 //! `encryptAES`, `decryptAES` of sprig and `rsaDecrypt` of external-secrets.
 
 use aes::Aes256;
-use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, KeyInit};
+use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, KeyInit as _};
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA512_MGF1SHA512, OaepAlgorithm,
     OaepPrivateDecryptingKey, PrivateDecryptingKey,
@@ -91,7 +91,7 @@ pub(super) fn decrypt_cbc<C: BlockCipherDecrypt + BlockSizeUser>(
     ciphertext: &[u8],
 ) -> Result<Vec<u8>, Failure> {
     let size = C::block_size();
-    if iv.len() != size || ciphertext.is_empty() || ciphertext.len() % size != 0 {
+    if iv.len() != size || ciphertext.is_empty() || !ciphertext.len().is_multiple_of(size) {
         return Err(undecryptable());
     }
     let mut bytes = ciphertext.to_vec();

@@ -8,7 +8,7 @@ use super::pem;
 use super::private_key::{Curve, EC, ED25519, PrivateKey, RSA};
 use crate::functions::encoding::decode64;
 use crate::functions::function::Incumbent;
-use crate::functions::json_text;
+use crate::functions::json_read;
 use crate::functions::{Call, Function, Type, function};
 use crate::run::Failure;
 use crate::value::{Map, Value};
@@ -44,7 +44,7 @@ struct Jwk(Map);
 
 impl Jwk {
     fn parse(call: &Call<'_>, a: &[Value]) -> Result<Self, Failure> {
-        match json_text::parse(call.string(a, 0)?.bytes(), call.budget) {
+        match json_read::parse(call.string(a, 0)?.bytes(), call.budget) {
             Ok(Value::Map(map)) => Ok(Self(map)),
             Err(exceeded @ Failure::Exceeded(_)) => Err(exceeded),
             _ => Err(Failure::new("failed to parse the JWK")),
@@ -75,7 +75,7 @@ impl Jwk {
         while text.ends_with(b"=") {
             text.pop();
         }
-        while text.len() % 4 != 0 {
+        while !text.len().is_multiple_of(4) {
             text.push(b'=');
         }
         decode64(&text)

@@ -1,7 +1,7 @@
 //! PKCS#12 files, read and written as `go-pkcs12` does it.
 
 use aes::Aes256;
-use aes::cipher::KeyInit;
+use aes::cipher::KeyInit as _;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use aws_lc_rs::pbkdf2;

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use aes::cipher::KeyInit;
+use aes::cipher::KeyInit as _;
 use aes::{Aes128, Aes192, Aes256};
 use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
 use aws_lc_rs::{hmac, pbkdf2};
@@ -187,14 +187,11 @@ fn pbkdf2_key(
     let mut parameters = derivation.open(SEQUENCE)?;
     let salt = parameters.expect(OCTET_STRING)?;
     let count = rounds(parameters.small()?)?;
-    let said = match parameters.optional(INTEGER)? {
-        Some(bytes) => Some(
-            bytes
-                .iter()
-                .fold(0usize, |sum, byte| sum << 8 | usize::from(*byte)),
-        ),
-        None => None,
-    };
+    let said = parameters.optional(INTEGER)?.map(|bytes| {
+        bytes
+            .iter()
+            .fold(0usize, |sum, byte| sum << 8 | usize::from(*byte))
+    });
     let function = if parameters.is_empty() {
         HMAC_SHA1
     } else {

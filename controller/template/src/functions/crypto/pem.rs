@@ -100,7 +100,7 @@ fn line(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    crate::functions::strings::find(text, part)
+    crate::functions::pieces::find(text, part)
 }
 
 fn last(text: &[u8], part: &[u8]) -> Option<usize> {

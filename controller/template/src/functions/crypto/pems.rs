@@ -31,7 +31,7 @@ pub(super) fn charged<'v>(call: &Call<'_>, a: &'v [Value], at: usize) -> Result<
 }
 
 fn without_junk(text: &[u8]) -> &[u8] {
-    crate::functions::strings::find(text, b"-----BEGIN").map_or(text, |at| &text[at..])
+    crate::functions::pieces::find(text, b"-----BEGIN").map_or(text, |at| &text[at..])
 }
 
 /// The blocks with a label, whatever its case.

@@ -1,9 +1,9 @@
-//! What the test programs share: rendering with the project's YAML.
+//! Rendering with the project's YAML.
 
 use template::{Delimiters, Dialect, Limits, Template, TemplateError, Values, Yaml};
 
 /// The project's reader and writer of YAML.
-pub const YAML: Yaml = Yaml {
+pub(crate) const YAML: Yaml = Yaml {
     read: |text| {
         let documents = crds::yaml::documents_with(text, crds::yaml::Duplicates::LastWins);
         let first = documents
@@ -16,10 +16,10 @@ pub const YAML: Yaml = Yaml {
 };
 
 /// Both dialects.
-pub const DIALECTS: [Dialect; 2] = [Dialect::SealedSecrets, Dialect::ExternalSecrets(YAML)];
+pub(crate) const DIALECTS: [Dialect; 2] = [Dialect::SealedSecrets, Dialect::ExternalSecrets(YAML)];
 
 /// Parses and renders.
-pub fn render(
+pub(crate) fn render(
     source: &str,
     dialect: Dialect,
     values: &Values,
@@ -30,8 +30,7 @@ pub fn render(
 }
 
 /// Renders what must succeed, without values.
-#[allow(dead_code, reason = "not every test program uses it")]
-pub fn text(source: &str, dialect: Dialect) -> String {
+pub(crate) fn text(source: &str, dialect: Dialect) -> String {
     match render(source, dialect, &Values::new(), &Limits::default()) {
         Ok(bytes) => String::from_utf8(bytes).unwrap(),
         Err(error) => panic!("{source}: {error}"),

@@ -1,14 +1,11 @@
 //! A template cannot take the process with it, whatever it says (T04 to T06 of the security table and
 //! what goes with them).
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::{Duration, Instant};
 
 use template::{Delimiters, Dialect, Exceeded, Limits, Template, TemplateError, Values};
 
-mod shared;
-
-use shared::{DIALECTS, YAML, render};
+use crate::shared::{DIALECTS, YAML, render};
 
 fn outcome(source: &str, dialect: Dialect, limits: &Limits) -> Result<Vec<u8>, TemplateError> {
     render(source, dialect, &Values::new(), limits)
@@ -65,7 +62,11 @@ fn a_template_that_asks_for_too_much_is_stopped_soon() {
     for dialect in DIALECTS {
         for source in HOSTILE {
             let started = Instant::now();
-            match outcome(source, dialect, &Limits::default()) {
+            let limits = Limits {
+                slow_calls: 4,
+                ..Limits::default()
+            };
+            match outcome(source, dialect, &limits) {
                 Err(TemplateError::TooCostly { .. }) => {}
                 Err(other) => panic!("{source}: {other}"),
                 Ok(bytes) => panic!("{source}: gave {} bytes", bytes.len()),
@@ -98,6 +99,27 @@ fn what_is_nested_deep_is_an_error_and_no_crash() {
         let result = outcome(source, Dialect::ExternalSecrets(YAML), &Limits::default());
         let empty_for_go = source.contains("toYaml") || source.contains("fromJson \"[[[");
         assert!(result.is_err() || empty_for_go, "{}", &source[..60]);
+    }
+}
+
+#[test]
+fn what_is_nested_as_deep_as_allowed_is_run_on_a_small_stack() {
+    let sources = [
+        format!("{{{{ {}1{} }}}}", "(".repeat(99), ")".repeat(99)),
+        format!("{}1{}", "{{ if true }}".repeat(99), "{{ end }}".repeat(99)),
+        format!("{}{{{{ {}1{} }}}}{}", "{{ with 1 }}".repeat(49), "(print ".repeat(49), ")".repeat(49), "{{ end }}".repeat(49)),
+        format!("{{{{ fromJson {:?} | toJson | len | gt 0 | ternary 0 1 }}}}", format!("{}{}", "[".repeat(99), "]".repeat(99))),
+        r#"{{ define "r" }}{{ if gt . 1 }}{{ template "r" (int (sub . 1)) }}{{ else }}1{{ end }}{{ end }}{{ template "r" 70 }}"#.to_owned(),
+    ];
+    for source in sources {
+        let run = move || {
+            outcome(&source, Dialect::SealedSecrets, &Limits::default()).map_err(|e| e.to_string())
+        };
+        let thread = std::thread::Builder::new()
+            .stack_size(2 << 20)
+            .spawn(run)
+            .unwrap();
+        assert_eq!(thread.join().unwrap().unwrap(), b"1");
     }
 }
 
@@ -258,6 +280,41 @@ fn t06_a_template_sees_the_values_of_its_object_and_nothing_else() {
                 "{name}"
             );
         }
+    }
+}
+
+#[test]
+fn t33_a_regular_expression_takes_time_in_proportion_to_its_text() {
+    let text = r#"(print (repeat 200000 "a") "b")"#;
+    for pattern in [
+        "(a+)+$",
+        "^(a|a)*$",
+        "(.*)*x",
+        "^(([a-z])+.)+[A-Z]([a-z])+$",
+        "(a?){100}a{100}c",
+    ] {
+        let started = Instant::now();
+        let source = format!("{{{{ regexMatch {pattern:?} {text} }}}}");
+        assert_eq!(
+            outcome(&source, Dialect::SealedSecrets, &Limits::default()).unwrap(),
+            b"false"
+        );
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{pattern} took {:?}",
+            started.elapsed()
+        );
+    }
+    for pattern in [
+        "(a{1000}){1000}",
+        "((a{100}){100}){100}",
+        "[\\pL]{1000}{1000}",
+    ] {
+        let source = format!("{{{{ mustRegexMatch {pattern:?} \"a\" }}}}");
+        assert!(
+            outcome(&source, Dialect::SealedSecrets, &Limits::default()).is_err(),
+            "{pattern}"
+        );
     }
 }
 

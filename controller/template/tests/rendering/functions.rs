@@ -1,5 +1,4 @@
 //! Every function of both incumbents is a row of `golden/functions.json`, and what the row says is so.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +6,7 @@ use regex::Regex;
 use serde::Deserialize;
 use template::{Delimiters, Dialect, Template, TemplateError};
 
-mod shared;
-
-use shared::YAML;
+use crate::shared::YAML;
 
 #[derive(Deserialize)]
 struct Row {
@@ -38,19 +35,19 @@ const INCUMBENTS: [Incumbent; 2] = [
     Incumbent {
         name: "sealed-secrets",
         dialect: Dialect::SealedSecrets,
-        names: include_str!("../golden/vectors/sealed-names.json"),
-        cases: include_str!("../golden/vectors/sealed.json"),
+        names: include_str!("../../golden/vectors/sealed-names.json"),
+        cases: include_str!("../../golden/vectors/sealed.json"),
     },
     Incumbent {
         name: "external-secrets",
         dialect: Dialect::ExternalSecrets(YAML),
-        names: include_str!("../golden/vectors/eso-names.json"),
-        cases: include_str!("../golden/vectors/eso.json"),
+        names: include_str!("../../golden/vectors/eso-names.json"),
+        cases: include_str!("../../golden/vectors/eso.json"),
     },
 ];
 
 fn rows() -> BTreeMap<String, Row> {
-    let rows: Vec<Row> = serde_json::from_str(include_str!("../golden/functions.json")).unwrap();
+    let rows: Vec<Row> = serde_json::from_str(include_str!("../../golden/functions.json")).unwrap();
     rows.into_iter()
         .map(|row| (row.name.clone(), row))
         .collect()

@@ -1,5 +1,4 @@
 //! What Go's own text/template makes of every case, and what this engine makes of it.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 
@@ -8,9 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use template::{Dialect, Limits, TemplateError, Values};
 
-mod shared;
-
-use shared::{YAML, render};
+use crate::shared::{YAML, render};
 
 #[derive(Deserialize)]
 struct Case {
@@ -23,7 +20,7 @@ struct Case {
 
 fn values() -> Values {
     let raw: BTreeMap<String, String> =
-        serde_json::from_str(include_str!("../golden/values.json")).unwrap();
+        serde_json::from_str(include_str!("../../golden/values.json")).unwrap();
     raw.into_iter()
         .map(|(key, value)| (key, BASE64_STANDARD.decode(value).unwrap().into()))
         .collect()
@@ -81,7 +78,7 @@ fn differences(cases: &str, dialect: Dialect) -> Vec<String> {
 #[test]
 fn sealed_secrets_templates_render_as_with_the_incumbent() {
     let different = differences(
-        include_str!("../golden/vectors/sealed.json"),
+        include_str!("../../golden/vectors/sealed.json"),
         Dialect::SealedSecrets,
     );
     assert!(
@@ -95,7 +92,7 @@ fn sealed_secrets_templates_render_as_with_the_incumbent() {
 #[test]
 fn external_secrets_templates_render_as_with_the_incumbent() {
     let different = differences(
-        include_str!("../golden/vectors/eso.json"),
+        include_str!("../../golden/vectors/eso.json"),
         Dialect::ExternalSecrets(YAML),
     );
     assert!(
