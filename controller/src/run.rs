@@ -75,7 +75,7 @@ pub(crate) async fn run(mut arguments: Arguments) -> Result<(), RunError> {
     // The servers outlive the parts: a standby must be seen as healthy to the very end.
     let served = Shutdown::new();
     listen(&arguments, sealed.as_ref(), &context, &served).await?;
-    let result = lead(arguments, sealed, &context).await;
+    let result = lead(arguments, sealed, &context, connection.unpaced).await;
     served.request();
     info!("ends");
     result
@@ -108,10 +108,11 @@ async fn lead(
     arguments: Arguments,
     sealed: Option<sealed::Part>,
     context: &Context,
+    unpaced: client::Client,
 ) -> Result<(), RunError> {
     let resigned = Shutdown::new();
     let me = identity();
-    let campaign = lease::campaign(context, LEASE, &me, resigned.clone());
+    let campaign = lease::campaign(context, unpaced, LEASE, &me, resigned.clone());
     let Ok(leadership) = campaign.await else {
         return Ok(());
     };

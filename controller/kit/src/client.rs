@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
+pub use kube::Client;
 use kube::{
-    Client, Config,
+    Config,
     client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
@@ -51,6 +52,9 @@ pub struct Connection {
     /// The client, with timeouts set and, unless a [`Pace`] was asked for, without any rate limit
     /// of its own.
     pub client: Client,
+    /// The same without any [`Pace`]: a renewal of the Lease that waits for its turn behind other
+    /// calls comes too late.
+    pub unpaced: Client,
     /// `POD_NAMESPACE`, else the pod's namespace file, else the kubeconfig's context, else
     /// `default`, as the incumbent does (cmd/controller/main.go, `myNamespace`).
     pub namespace: String,
@@ -76,11 +80,16 @@ pub async fn connect(
         .map(|namespace| namespace.trim().to_owned())
         .filter(|namespace| !namespace.is_empty())
         .unwrap_or_else(|| config.default_namespace.clone());
-    let builder =
-        ClientBuilder::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+    let unusable = |error| ConnectError::Client(Box::new(error));
+    let unpaced = Client::try_from(config.clone()).map_err(unusable)?;
+    let builder = ClientBuilder::try_from(config).map_err(unusable)?;
     let paced = layer_fn(move |inner| Paced::new(inner, pace));
     let client = builder.with_layer(&paced).build();
-    Ok(Connection { client, namespace })
+    Ok(Connection {
+        client,
+        unpaced,
+        namespace,
+    })
 }
 
 async fn from_file(path: &Path) -> Result<Config, ConnectError> {

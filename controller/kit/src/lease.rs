@@ -66,7 +66,7 @@ impl Leadership {
     }
 }
 
-/// Waits until this process leads.
+/// Waits until this process leads. `client` should not wait for others: a renewal must be in time.
 ///
 /// Where the right to use Leases is missing, there can be only one replica: it leads at once, and
 /// one warning says so. Once the right is there, it takes the Lease, or ends if another has it. A
@@ -76,12 +76,13 @@ impl Leadership {
 /// [`Stopped`] when the shutdown came first.
 pub async fn campaign(
     context: &Context,
+    client: kube::Client,
     name: &str,
     identity: &str,
     resigned: Shutdown,
 ) -> Result<Leadership, Stopped> {
     let candidate = Candidate {
-        api: Api::namespaced(context.client.clone(), &context.namespace),
+        api: Api::namespaced(client, &context.namespace),
         name: name.to_owned(),
         identity: identity.to_owned(),
     };
