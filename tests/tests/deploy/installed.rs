@@ -33,6 +33,7 @@ async fn sealed_and_external_need_nothing_of_deliverys_role() -> Result<(), Fail
     signed_in_as_an_account(&cluster, &aws, &namespace, "rights-base").await?;
     of_a_cluster_store(&cluster, &aws, &namespace, "rights-base").await?;
     in_many_namespaces(&cluster, &namespace, "rights-base").await?;
+    generated(&cluster, &namespace).await?;
     let_go(&cluster, &namespace).await?;
     gone_by_hand(&cluster, &namespace).await?;
     // Its Lease and the published keys.
@@ -69,6 +70,7 @@ async fn a_namespaced_installation_serves_its_namespaces_and_sees_no_other() -> 
     sealed(&cluster, &controller, "rights-my-app", identity.namespace).await?;
     fetched(&cluster, &aws, "rights-my-app", "rights-namespaced").await?;
     signed_in_as_an_account(&cluster, &aws, "rights-my-app", "rights-namespaced").await?;
+    generated(&cluster, "rights-my-app").await?;
     let_go(&cluster, "rights-my-app").await?;
     nothing_was_refused(&controller)?;
     let theirs = Cluster::new(identity.kubeconfig.client().await?);
@@ -278,6 +280,34 @@ async fn synced(
     cluster
         .secret_holds(namespace, name, "key", b"from AWS")
         .await
+}
+
+/// An ExternalSecret of a generator. It names no store, so every controller that sees it serves it.
+async fn generated(cluster: &Cluster, namespace: &str) -> Result<(), Failure> {
+    cluster
+        .create(&json!({
+            "apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password",
+            "metadata": {"name": "password", "namespace": namespace},
+            "spec": {"length": 20},
+        }))
+        .await?;
+    let reference = json!({
+        "apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password",
+        "name": "password",
+    });
+    cluster
+        .create(&json!({
+            "apiVersion": EXTERNAL, "kind": "ExternalSecret",
+            "metadata": {"name": "generated", "namespace": namespace},
+            "spec": {
+                "refreshPolicy": "CreatedOnce",
+                "dataFrom": [{"sourceRef": {"generatorRef": reference}}],
+            },
+        }))
+        .await?;
+    let at = Coordinates::new(EXTERNAL, "ExternalSecret", namespace, "generated");
+    cluster.condition(&at, "Ready", "True").await?;
+    Ok(())
 }
 
 /// A ClusterExternalSecret makes an ExternalSecret, changes it, and goes with it; its template reads a
