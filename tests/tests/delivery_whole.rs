@@ -1,0 +1,531 @@
+//! What delivery does beyond applying a directory: order, health, variables, identities, moves, requests.
+
+#[path = "delivery/stage.rs"]
+mod stage;
+
+use serde_json::{Value, json};
+use tests::{Coordinates, Failure, Observation, eventually};
+use tokio::sync::OnceCell;
+
+use crate::stage::{Shared, Stage};
+
+async fn stage() -> Result<Stage, Failure> {
+    static SHARED: OnceCell<Shared> = OnceCell::const_new();
+    SHARED.get_or_try_init(Shared::start).await?.stage().await
+}
+
+/// Commits the work tree, tells the cluster of the repository and of these Kustomizations.
+async fn deliver(stage: &Stage, kustomizations: &[Value]) -> Result<String, Failure> {
+    let commit = stage.repository.commit("first").await?;
+    stage.cluster.create(&stage.source()).await?;
+    for kustomization in kustomizations {
+        stage.cluster.create(kustomization).await?;
+    }
+    Ok(commit)
+}
+
+/// A Kustomization with more in its spec.
+fn with(stage: &Stage, name: &str, path: &str, more: Value) -> Value {
+    let mut object = stage.kustomization(name, path);
+    if let (Some(spec), Value::Object(more)) = (object["spec"].as_object_mut(), more) {
+        spec.extend(more);
+    }
+    object
+}
+
+async fn status(stage: &Stage, name: &str) -> Result<Value, Failure> {
+    Ok(stage.cluster.must_get(&stage.at(name)).await?["status"].clone())
+}
+
+#[tokio::test]
+async fn a_request_looks_at_everything_and_is_acknowledged() -> Result<(), Failure> {
+    let stage = stage().await?;
+    stage
+        .repository
+        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.deliver("./").await?;
+    stage
+        .cluster
+        .condition(&stage.at("app"), "Ready", "True")
+        .await?;
+    let request =
+        json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "just now"}}});
+    for at in [stage.source_at(), stage.at("app")] {
+        stage.cluster.merge(&at, &request).await?;
+        eventually("the acknowledgement", async || {
+            let status = stage.cluster.must_get(&at).await?["status"].clone();
+            let handled = status["lastHandledReconcileAt"] == "just now";
+            Ok(Observation::when(handled, || status.to_string()))
+        })
+        .await?;
+        stage.cluster.condition(&at, "Ready", "True").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_kind_and_its_objects_come_in_one_kustomization() -> Result<(), Failure> {
+    let stage = stage().await?;
+    let group = format!("{}.example.org", stage.namespace);
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("things.{group}")},
+        "spec": {
+            "group": group, "scope": "Namespaced",
+            "names": {"kind": "Thing", "plural": "things", "singular": "thing", "listKind": "ThingList"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+            }}}],
+        },
+    });
+    let thing = json!({
+        "apiVersion": format!("{group}/v1"), "kind": "Thing",
+        "metadata": {"name": "first", "namespace": stage.namespace}, "size": 1,
+    });
+    // The object's file comes before its kind's.
+    stage.repository.write("a.yaml", thing.to_string())?;
+    stage.repository.write("b.yaml", definition.to_string())?;
+    stage.deliver("./").await?;
+    stage
+        .cluster
+        .condition(&stage.at("app"), "Ready", "True")
+        .await?;
+    let at = Coordinates::new(&format!("{group}/v1"), "Thing", &stage.namespace, "first");
+    assert_eq!(stage.cluster.must_get(&at).await?["size"], 1);
+    stage.cluster.merge(&at, &json!({"size": 2})).await?;
+    eventually("the size from Git", async || {
+        let size = stage.cluster.must_get(&at).await?["size"].clone();
+        Ok(Observation::when(size == 1, || size.to_string()))
+    })
+    .await?;
+    stage.cluster.delete(&stage.at("app")).await
+}
+
+#[tokio::test]
+async fn a_dependent_waits_for_what_it_depends_on_and_follows_at_once() -> Result<(), Failure> {
+    let stage = stage().await?;
+    stage
+        .repository
+        .write("base/one.yaml", stage.manifest("one", "first"))?;
+    stage
+        .repository
+        .write("top/two.yaml", stage.manifest("two", "first"))?;
+    let top = with(
+        &stage,
+        "top",
+        "./top",
+        json!({"retryInterval": "1h", "dependsOn": [{"name": "base"}]}),
+    );
+    deliver(&stage, &[top]).await?;
+    stage
+        .refused(&stage.at("top"), "DependencyNotReady", &["base"])
+        .await?;
+    assert!(stage.cluster.get(&stage.config_map("two")).await?.is_none());
+    stage
+        .cluster
+        .create(&stage.kustomization("base", "./base"))
+        .await?;
+    stage.holds("two", "first").await?;
+    stage
+        .repository
+        .write("base/one.yaml", stage.manifest("one", "second"))?;
+    stage
+        .repository
+        .write("top/two.yaml", stage.manifest("two", "second"))?;
+    stage.repository.commit("second").await?;
+    stage.holds("two", "second").await?;
+    stage.holds("one", "second").await
+}
+
+#[tokio::test]
+async fn waiting_ends_when_what_was_applied_is_healthy() -> Result<(), Failure> {
+    let stage = stage().await?;
+    let job = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work", "namespace": stage.namespace},
+        "spec": {"suspend": false, "template": {"spec": {
+            "restartPolicy": "Never", "containers": [{"name": "work", "image": "example.org/none"}],
+        }}},
+    });
+    stage.repository.write("job.yaml", job.to_string())?;
+    deliver(
+        &stage,
+        &[with(
+            &stage,
+            "app",
+            "./",
+            json!({"wait": true, "timeout": "5m"}),
+        )],
+    )
+    .await?;
+    eventually("the wait for the Job", async || {
+        let conditions = status(&stage, "app").await?["conditions"].clone();
+        let waits = conditions
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|condition| condition["type"] == "Healthy" && condition["status"] == "Unknown");
+        Ok(Observation::when(waits, || conditions.to_string()))
+    })
+    .await?;
+    assert_ne!(
+        status(&stage, "app").await?["lastAppliedRevision"],
+        status(&stage, "app").await?["lastAttemptedRevision"]
+    );
+    // No node runs it here: suspended Jobs count as done. Another manager says so, in a field that Git has,
+    // so Git has to say it too.
+    stage
+        .repository
+        .replace("job.yaml", "\"suspend\":false", "\"suspend\":true")?;
+    stage.repository.commit("suspended").await?;
+    stage
+        .cluster
+        .condition(&stage.at("app"), "Healthy", "True")
+        .await?;
+    stage
+        .cluster
+        .condition(&stage.at("app"), "Ready", "True")
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_does_not_become_healthy_in_time_is_told_and_recovers() -> Result<(), Failure> {
+    let stage = stage().await?;
+    let claim = json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "disk", "namespace": stage.namespace},
+        "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "none", "resources": {"requests": {"storage": "1Gi"}}},
+    });
+    stage.repository.write("disk.yaml", claim.to_string())?;
+    let checks = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "by-hand"}]);
+    deliver(
+        &stage,
+        &[with(
+            &stage,
+            "app",
+            "./",
+            json!({"healthChecks": checks, "timeout": "30s"}),
+        )],
+    )
+    .await?;
+    eventually("the wait for the ConfigMap", async || {
+        let status = status(&stage, "app").await?;
+        Ok(Observation::when(
+            status.to_string().contains("Running health checks"),
+            || status.to_string(),
+        ))
+    })
+    .await?;
+    stage
+        .refused(
+            &stage.at("app"),
+            "HealthCheckFailed",
+            &["ConfigMap", "by-hand", "InProgress"],
+        )
+        .await?;
+    let found = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "by-hand", "namespace": stage.namespace}});
+    stage.cluster.create(&found).await?;
+    stage
+        .cluster
+        .condition(&stage.at("app"), "Ready", "True")
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn variables_are_put_in_and_a_missing_one_is_named() -> Result<(), Failure> {
+    let stage = stage().await?;
+    stage.repository.write(
+        "one.yaml",
+        stage.manifest("one", "${region}-${size:=small}"),
+    )?;
+    let secret = tests::objects::secret(&stage.namespace, "variables", &[("region", b"north")]);
+    stage.cluster.create(&secret).await?;
+    let from = json!({"substituteFrom": [
+        {"kind": "Secret", "name": "variables"},
+        {"kind": "ConfigMap", "name": "absent", "optional": true},
+    ]});
+    deliver(
+        &stage,
+        &[with(&stage, "app", "./", json!({"postBuild": from}))],
+    )
+    .await?;
+    stage.holds("one", "north-small").await?;
+    stage
+        .repository
+        .write("one.yaml", stage.manifest("one", "${region}-${number}"))?;
+    stage.repository.commit("more").await?;
+    stage
+        .refused(
+            &stage.at("app"),
+            "BuildFailed",
+            &["ConfigMap", "one", "number"],
+        )
+        .await?;
+    let inline = json!({"spec": {"postBuild": {"substitute": {"number": "seven"}}}});
+    stage.cluster.merge(&stage.at("app"), &inline).await?;
+    stage.holds("one", "north-seven").await
+}
+
+#[tokio::test]
+async fn a_tenant_is_held_to_the_rights_of_its_account() -> Result<(), Failure> {
+    let stage = stage().await?;
+    let namespace = &stage.namespace;
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "deployer", "namespace": namespace}});
+    stage.cluster.create(&account).await?;
+    stage
+        .repository
+        .write("one.yaml", stage.manifest("one", "first"))?;
+    deliver(
+        &stage,
+        &[with(
+            &stage,
+            "app",
+            "./",
+            json!({"serviceAccountName": "deployer"}),
+        )],
+    )
+    .await?;
+    let who = format!("system:serviceaccount:{namespace}:deployer");
+    stage
+        .refused(
+            &stage.at("app"),
+            "ReconciliationFailed",
+            &["ConfigMap", "forbidden", &who],
+        )
+        .await?;
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "deployer", "namespace": namespace},
+        "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}],
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "deployer", "namespace": namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "deployer"},
+        "subjects": [{"kind": "ServiceAccount", "name": "deployer", "namespace": namespace}],
+    });
+    stage.cluster.create(&role).await?;
+    stage.cluster.create(&binding).await?;
+    stage.holds("one", "first").await
+}
+
+#[tokio::test]
+async fn an_object_that_moves_to_another_kustomization_is_never_gone() -> Result<(), Failure> {
+    let stage = stage().await?;
+    stage
+        .repository
+        .write("left/one.yaml", stage.manifest("one", "first"))?;
+    stage
+        .repository
+        .write("left/stays.yaml", stage.manifest("stays", "first"))?;
+    stage
+        .repository
+        .write("right/two.yaml", stage.manifest("two", "first"))?;
+    deliver(
+        &stage,
+        &[
+            stage.kustomization("left", "./left"),
+            stage.kustomization("right", "./right"),
+        ],
+    )
+    .await?;
+    for name in ["left", "right"] {
+        stage
+            .cluster
+            .condition(&stage.at(name), "Ready", "True")
+            .await?;
+    }
+    let uid = stage.cluster.must_get(&stage.config_map("one")).await?["metadata"]["uid"].clone();
+    stage.repository.remove("left/one.yaml")?;
+    stage
+        .repository
+        .write("right/one.yaml", stage.manifest("one", "moved"))?;
+    stage.repository.commit("moved").await?;
+    stage.holds("one", "moved").await?;
+    let moved = stage.cluster.must_get(&stage.config_map("one")).await?;
+    assert_eq!(moved["metadata"]["uid"], uid);
+    assert_eq!(
+        moved["metadata"]["labels"]["kustomize.toolkit.fluxcd.io/name"],
+        "right"
+    );
+    eventually("the inventories", async || {
+        let left = status(&stage, "left").await?["inventory"].to_string();
+        let right = status(&stage, "right").await?["inventory"].to_string();
+        let settled = !left.contains("_one_") && right.contains("_one_");
+        Ok(Observation::when(settled, || format!("{left} {right}")))
+    })
+    .await?;
+    assert_eq!(
+        stage.cluster.must_get(&stage.config_map("one")).await?["metadata"]["uid"],
+        uid
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_another_kustomization_has_is_not_taken() -> Result<(), Failure> {
+    let stage = stage().await?;
+    stage
+        .repository
+        .write("left/one.yaml", stage.manifest("one", "left"))?;
+    stage
+        .repository
+        .write("right/one.yaml", stage.manifest("one", "right"))?;
+    deliver(&stage, &[stage.kustomization("left", "./left")]).await?;
+    stage
+        .cluster
+        .condition(&stage.at("left"), "Ready", "True")
+        .await?;
+    stage
+        .cluster
+        .create(&stage.kustomization("right", "./right"))
+        .await?;
+    let owner = format!("{}/left", stage.namespace);
+    stage
+        .refused(
+            &stage.at("right"),
+            "ReconciliationFailed",
+            &["ConfigMap", &owner],
+        )
+        .await?;
+    stage.holds("one", "left").await?;
+    stage.cluster.delete(&stage.at("right")).await?;
+    stage.holds("one", "left").await
+}
+
+#[tokio::test]
+async fn what_cannot_be_changed_is_made_anew_only_where_that_is_allowed() -> Result<(), Failure> {
+    let stage = stage().await?;
+    let immutable = |value: &str| format!("{}immutable: true\n", stage.manifest("one", value));
+    stage.repository.write("one.yaml", immutable("first"))?;
+    stage.deliver("./").await?;
+    stage.holds("one", "first").await?;
+    stage.repository.write("one.yaml", immutable("second"))?;
+    stage.repository.commit("second").await?;
+    stage
+        .refused(&stage.at("app"), "ReconciliationFailed", &["one", "force"])
+        .await?;
+    stage.holds("one", "first").await?;
+    stage
+        .cluster
+        .merge(&stage.at("app"), &json!({"spec": {"force": true}}))
+        .await?;
+    stage.holds("one", "second").await
+}
+
+#[tokio::test]
+async fn a_rival_is_named_and_does_not_win() -> Result<(), Failure> {
+    let stage = stage().await?;
+    stage
+        .repository
+        .write("one.yaml", stage.manifest("one", "from-git"))?;
+    stage.deliver("./").await?;
+    stage
+        .cluster
+        .condition(&stage.at("app"), "Ready", "True")
+        .await?;
+    for _ in 0..3 {
+        stage.holds("one", "from-git").await?;
+        stage
+            .cluster
+            .merge(
+                &stage.config_map("one"),
+                &json!({"data": {"key": "by-hand"}}),
+            )
+            .await?;
+    }
+    stage.holds("one", "from-git").await?;
+    eventually("the event that names the rival", async || {
+        let events = stage.cluster.events(&stage.at("app")).await?;
+        let told: Vec<String> = events
+            .iter()
+            .map(|event| event["message"].to_string())
+            .collect();
+        let named = told
+            .iter()
+            .any(|message| message.contains("was changed by kubectl-edit"));
+        Ok(Observation::when(named, || told.join("\n")))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn objects_are_left_alone_where_they_say_so() -> Result<(), Failure> {
+    let stage = stage().await?;
+    let annotated = |name: &str, key: &str, value: &str| {
+        let mut object: Value = json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": stage.namespace, "annotations": {}}, "data": {"key": "first"}});
+        object["metadata"]["annotations"][format!("kustomize.toolkit.fluxcd.io/{key}")] =
+            json!(value);
+        object.to_string()
+    };
+    stage
+        .repository
+        .write("kept.yaml", annotated("kept", "prune", "disabled"))?;
+    stage
+        .repository
+        .write("once.yaml", annotated("once", "ssa", "IfNotPresent"))?;
+    stage
+        .repository
+        .write("gone.yaml", stage.manifest("gone", "first"))?;
+    stage.deliver("./").await?;
+    stage
+        .cluster
+        .condition(&stage.at("app"), "Ready", "True")
+        .await?;
+    stage
+        .cluster
+        .merge(
+            &stage.config_map("once"),
+            &json!({"data": {"key": "theirs"}}),
+        )
+        .await?;
+    for file in ["kept.yaml", "gone.yaml"] {
+        stage.repository.remove(file)?;
+    }
+    stage.repository.commit("less").await?;
+    stage.gone("gone").await?;
+    stage.holds("kept", "first").await?;
+    stage.holds("once", "theirs").await
+}
+
+#[tokio::test]
+async fn what_is_not_served_is_said_and_nothing_of_it_is_done() -> Result<(), Failure> {
+    let stage = stage().await?;
+    stage
+        .repository
+        .write("one.yaml", stage.manifest("one", "first"))?;
+    let encrypted = with(
+        &stage,
+        "app",
+        "./",
+        json!({"decryption": {"provider": "sops"}}),
+    );
+    deliver(&stage, &[encrypted]).await?;
+    stage
+        .refused(
+            &stage.at("app"),
+            "FeatureGateDisabled",
+            &["spec.decryption"],
+        )
+        .await?;
+    stage
+        .cluster
+        .condition(&stage.at("app"), "Stalled", "True")
+        .await?;
+    assert!(stage.cluster.get(&stage.config_map("one")).await?.is_none());
+    stage
+        .cluster
+        .merge(
+            &stage.source_at(),
+            &json!({"spec": {"recurseSubmodules": true}}),
+        )
+        .await?;
+    stage
+        .refused(
+            &stage.source_at(),
+            "FeatureGateDisabled",
+            &["spec.recurseSubmodules"],
+        )
+        .await?;
+    assert!(!stage.server.requests().is_empty());
+    Ok(())
+}
