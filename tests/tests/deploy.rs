@@ -3,18 +3,24 @@
 
 #[path = "deploy/elsewhere.rs"]
 mod elsewhere;
+#[path = "deploy/granted.rs"]
+mod granted;
+#[path = "deploy/image.rs"]
+mod image;
 #[path = "deploy/installed.rs"]
 mod installed;
+#[path = "deploy/metrics.rs"]
+mod metrics;
 #[path = "deploy/rendered.rs"]
 mod rendered;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tests::cache::{HELM, own_program, repository};
-use tests::{Cluster, ControlPlane, Coordinates, Failure, Invocation};
+use tests::cache::{HELM, own_program};
+use tests::{Cluster, ControlPlane, Failure, Invocation};
 
-use crate::rendered::{Rendered, deploy, helm, release, rules, text, variant};
+use crate::rendered::{Rendered, deploy, helm, release, text, variant};
 
 #[tokio::test]
 async fn every_variant_is_taken_by_the_api_server() -> Result<(), Failure> {
@@ -117,93 +123,6 @@ async fn pod_of(
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace}, "spec": spec,
     }))
-}
-
-#[tokio::test]
-async fn the_rights_are_those_that_are_listed() -> Result<(), Failure> {
-    for rendered in rendered::all().await? {
-        let name = rendered.name.replace("chart, ", "chart-");
-        let file = repository().join(format!("tests/tests/deploy/rights/{name}.txt"));
-        let found = rendered.rights().into_iter().collect::<Vec<_>>().join("\n") + "\n";
-        if std::env::var_os("SIGNET_WRITE_GOLDEN").is_some() {
-            std::fs::write(&file, &found)?;
-        }
-        let listed = std::fs::read_to_string(&file)?;
-        assert_eq!(
-            found, listed,
-            "{}: SIGNET_WRITE_GOLDEN=1 writes {name}.txt",
-            rendered.name
-        );
-        let role = rendered
-            .objects
-            .iter()
-            .filter(|object| object["rules"].is_array());
-        for rule in role.flat_map(|role| rules("", role)) {
-            assert!(!rule.contains('*'), "{}: {rule}", rendered.name);
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn only_delivery_may_do_everything_and_says_so_in_a_file_of_its_own() -> Result<(), Failure> {
-    let everything = "*everywhere*: the role cluster-admin";
-    for rendered in rendered::all().await? {
-        let expected = ["base", "chart, all-parts"].contains(&rendered.name.as_str());
-        assert_eq!(
-            rendered.rights().contains(everything),
-            expected,
-            "{}",
-            rendered.name
-        );
-    }
-    let base = deploy().join("base");
-    for entry in std::fs::read_dir(base)? {
-        let path = entry?.path();
-        let named = std::fs::read_to_string(&path)?.contains("name: cluster-admin");
-        assert_eq!(
-            named,
-            path.ends_with("delivery-role.yaml"),
-            "{}",
-            path.display()
-        );
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_sealed_only_variant_has_no_right_that_the_incumbent_has_not() -> Result<(), Failure> {
-    let file = repository().join("tests/incumbents/sealed-secrets.yaml");
-    let incumbent = Rendered::read("incumbent", &std::fs::read_to_string(file)?)?;
-    let everywhere: BTreeSet<String> = incumbent
-        .of_kind("ClusterRole")
-        .flat_map(|role| rules("*everywhere*", role))
-        .collect();
-    let ours = variant("sealed-only").await?.rights();
-    assert!(!ours.is_empty());
-    let more: Vec<_> = ours.difference(&everywhere).collect();
-    assert!(more.is_empty(), "{more:?}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn t10_a_namespaced_installation_has_no_right_outside_of_its_namespaces()
--> Result<(), Failure> {
-    for (rendered, namespaces) in [
-        (
-            variant("namespaced").await?,
-            ["sealed-secrets", "my-app-prod"],
-        ),
-        (release("namespaced").await?, ["namespaced", "default"]),
-    ] {
-        assert_eq!(rendered.of_kind("ClusterRole").count(), 0);
-        assert_eq!(rendered.of_kind("ClusterRoleBinding").count(), 0);
-        for right in rendered.rights() {
-            let (scope, _) = right.split_once(':').unwrap_or_default();
-            assert!(namespaces.contains(&scope), "{}: {right}", rendered.name);
-        }
-    }
-    Ok(())
 }
 
 #[tokio::test]
@@ -382,102 +301,6 @@ async fn the_definitions_come_with_every_installation() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The Dockerfile is not built here; this is what can be seen without.
-#[test]
-fn the_image_is_small_unprivileged_and_complete() -> Result<(), Failure> {
-    let file = std::fs::read_to_string(deploy().join("Dockerfile"))?;
-    let lines: Vec<(&str, &str)> = file
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once(' '))
-        .collect();
-    let of = |wanted: &str| -> Vec<&str> {
-        let found = lines
-            .iter()
-            .filter(|(instruction, _)| *instruction == wanted);
-        found.map(|(_, rest)| *rest).collect()
-    };
-    let bases = of("FROM");
-    assert_eq!(bases.len(), 3);
-    for base in &bases {
-        let image = base.split(' ').next().unwrap_or_default();
-        let (_, tag) = image.rsplit_once(':').unwrap_or_default();
-        assert!(
-            tag.contains('.') && tag != "latest",
-            "{base} names no version"
-        );
-    }
-    for instruction in ["RUN", "ENTRYPOINT", "CMD"] {
-        for line in of(instruction) {
-            let words: Vec<String> = serde_json::from_str(line)?;
-            assert!(!words.is_empty(), "{instruction} {line}");
-        }
-    }
-    assert_eq!(of("USER"), ["1001:1001"]);
-    assert_eq!(of("ENTRYPOINT"), [r#"["controller"]"#]);
-    let last = file.rsplit("FROM ").next().unwrap_or_default();
-    for program in [
-        "/controller ",
-        "/kubeseal ",
-        "/signet-kustomize ",
-        "git",
-        "openssh-client",
-    ] {
-        assert!(last.contains(program), "{program} is not in the image");
-    }
-    assert!(last.contains("/usr/local/bin/"));
-    let ignored = std::fs::read_to_string(deploy().join("Dockerfile.dockerignore"))?;
-    let kept: BTreeSet<&str> = ignored
-        .lines()
-        .filter_map(|line| line.strip_prefix('!'))
-        .collect();
-    for source in of("COPY").iter().filter(|line| !line.starts_with("--")) {
-        let words: Vec<&str> = source.split(' ').collect();
-        for word in words.iter().take(words.len() - 1) {
-            let top = word.split('/').next().unwrap_or_default();
-            assert!(kept.contains(top), "{word} is ignored");
-            assert!(repository().join(word).exists(), "{word} is not there");
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_list_of_what_is_in_the_image_is_complete() -> Result<(), Failure> {
-    let text = Invocation::new("python3")
-        .args([deploy().join("sbom.py")])
-        .env("HOME", std::env::var_os("HOME").unwrap_or_default())
-        .envs_starting_with(&["CARGO_HOME", "RUSTUP_", "GO"])
-        .stdout()
-        .await?;
-    let document: Value = serde_json::from_str(&text)?;
-    assert_eq!(document["bomFormat"], "CycloneDX");
-    let components = document["components"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let mut names = BTreeSet::new();
-    for component in &components {
-        let name = self::text(&component["name"]);
-        assert!(
-            component["version"].is_string() && component["purl"].is_string(),
-            "{name}"
-        );
-        let from_registry = component["hashes"].is_array() || name.contains('/');
-        let licensed = component["licenses"].is_array() || name.contains('/');
-        assert!(licensed, "{name} has no licence");
-        if from_registry {
-            names.insert(name);
-        }
-    }
-    for linked in ["aws-lc-rs", "kube", "sigs.k8s.io/kustomize/api"] {
-        assert!(names.contains(linked), "{linked}");
-    }
-    // Only tests use it.
-    assert!(!names.contains("ring") && !names.contains("tower-test"));
-    Ok(())
-}
-
 #[tokio::test]
 async fn the_namespaces_of_the_variants_are_made_by_them() -> Result<(), Failure> {
     // `kubectl apply -k` of a variant needs nothing that was there before.
@@ -495,30 +318,5 @@ async fn the_namespaces_of_the_variants_are_made_by_them() -> Result<(), Failure
             );
         }
     }
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_published_keys_are_readable_by_everybody_who_may_log_in() -> Result<(), Failure> {
-    let plane = ControlPlane::shared().await?;
-    let cluster = plane.cluster().await?;
-    let base = variant("base").await?;
-    for object in base.objects.iter().filter(|object| {
-        let kind = text(&object["kind"]);
-        ["Namespace", "Role", "RoleBinding"].contains(&kind.as_str())
-    }) {
-        cluster.apply_value(object).await?;
-    }
-    let published = json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "data": {"keys.json": "[]"},
-        "metadata": {"name": "sealed-secrets-certificates", "namespace": "sealed-secrets"},
-    });
-    cluster.apply_value(&published).await?;
-    let somebody = plane.kubeconfig_for_user("somebody", &["system:authenticated"])?;
-    let theirs = Cluster::new(somebody.client().await?);
-    let at = Coordinates::config_map("sealed-secrets", "sealed-secrets-certificates");
-    assert_eq!(theirs.must_get(&at).await?["data"]["keys.json"], "[]");
-    let secrets = theirs.list("v1", "Secret", "sealed-secrets").await;
-    assert!(secrets.is_err(), "keys can be read");
     Ok(())
 }
