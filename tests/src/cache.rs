@@ -244,10 +244,21 @@ pub fn root() -> Result<PathBuf, Failure> {
     Ok(base.join("signet"))
 }
 
-/// The top of the repository that the harness was built from.
+/// The top of the repository that we work in: the nearest directory above the current one that holds
+/// the harness.
+///
+/// Not the one that the harness was built in, unless we are elsewhere: checkouts may share a target
+/// directory, and cargo does not tell their builds apart.
 pub fn repository() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let current = std::env::current_dir().unwrap_or_default();
+    let found = current
+        .ancestors()
+        .find(|directory| directory.join(CONTROL_PLANE.source).is_dir());
+    found
+        .or_else(|| built_in.parent())
+        .unwrap_or(built_in)
+        .to_owned()
 }
 
 /// A program of our own workspace, as built beside the running test: `controller`, `kubeseal`.
