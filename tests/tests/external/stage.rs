@@ -29,18 +29,7 @@ impl Shared {
 
     /// A namespace with a SecretStore `aws` and the access key that it names.
     pub(crate) async fn stage(&self) -> Result<Stage, Failure> {
-        let cluster = self.plane.cluster().await?;
-        let namespace = cluster.namespace("external").await?;
-        let key = objects::secret(
-            &namespace,
-            "access-key",
-            &[("id", b"AKIAEXAMPLE"), ("secret", b"x")],
-        );
-        cluster.create(&key).await?;
-        cluster
-            .create(&store("SecretStore", "aws", &namespace))
-            .await?;
-        Ok(Stage { cluster, namespace })
+        Stage::on(self.plane).await
     }
 }
 
@@ -51,6 +40,22 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
+    /// A namespace with a SecretStore `aws` and the access key that it names.
+    pub(crate) async fn on(plane: &ControlPlane) -> Result<Self, Failure> {
+        let cluster = plane.cluster().await?;
+        let namespace = cluster.namespace("external").await?;
+        let key = objects::secret(
+            &namespace,
+            "access-key",
+            &[("id", b"AKIAEXAMPLE"), ("secret", b"x")],
+        );
+        cluster.create(&key).await?;
+        cluster
+            .create(&store("SecretStore", "aws", &namespace))
+            .await?;
+        Ok(Self { cluster, namespace })
+    }
+
     pub(crate) fn at(&self, name: &str) -> Coordinates {
         Coordinates::new(
             "external-secrets.io/v1",
