@@ -94,8 +94,14 @@ pub(crate) async fn tend(maker: &Maker) {
             Need::At(moment) => moment.duration_since(SystemTime::now()).unwrap_or_default(),
             Need::Now(reason) => match maker.make(Asked::ByTime, reason).await {
                 // One that does not become the current key must not call for the next.
-                Ok(()) if newest_of(maker) == newest => LOOK_AT_LEAST_EVERY,
-                Ok(()) => Duration::ZERO,
+                Ok(()) => {
+                    failures = 0;
+                    if newest_of(maker) == newest {
+                        LOOK_AT_LEAST_EVERY
+                    } else {
+                        Duration::ZERO
+                    }
+                }
                 Err(error) => {
                     warn!(error = %error, "a new sealing key could not be made; it is tried again");
                     failures += 1;
@@ -183,12 +189,19 @@ impl Maker {
 
     async fn generate(&self) -> Result<KeyPair, MakeError> {
         let (size, name) = (self.design.size, self.design.common_name.clone());
-        let validity = Validity::starting(SystemTime::now(), self.design.lifetime);
+        let validity = Validity::starting(self.first_moment(), self.design.lifetime);
         let pair = self
             .opener
             .run(move || KeyPair::generate(size, validity, &name))
             .await;
         Ok(pair.ok_or(MakeError::Ending)??)
+    }
+
+    /// Now, or the second after the newest key's: certificates count in seconds, and of two keys of
+    /// one second the older would stay the one to seal with.
+    fn first_moment(&self) -> SystemTime {
+        let now = SystemTime::now();
+        newest_of(self).map_or(now, |newest| now.max(newest + Duration::from_secs(1)))
     }
 
     async fn write(&self, name: &str, pair: &KeyPair) -> Result<(), WriteError> {
