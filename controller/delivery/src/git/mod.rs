@@ -12,6 +12,7 @@ pub mod reference;
 pub mod remote;
 pub mod store;
 pub mod url;
+pub mod version;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use failure::GitError;

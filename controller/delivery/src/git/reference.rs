@@ -2,7 +2,11 @@
 
 use crds::git_repository::{DEFAULT_BRANCH, GitReference};
 
-use super::{Oid, remote::Advertised};
+use super::{
+    Oid,
+    remote::Advertised,
+    version::{NotARange, Version, VersionRange},
+};
 
 /// Which commit is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -13,6 +17,8 @@ pub enum Reference {
     Commit(Oid),
     /// What an absolute reference points at: `refs/pull/420/head`.
     Name(String),
+    /// The highest version among the tags that is in a range.
+    Semver(VersionRange),
     /// What a tag points at.
     Tag(String),
 }
@@ -30,6 +36,9 @@ pub enum ReferenceError {
         /// The field of the spec.
         field: &'static str,
     },
+    /// Not a range of versions.
+    #[error("spec.ref.semver: {0}")]
+    Range(#[from] NotARange),
     /// A way of asking that we do not serve yet.
     #[error("{0} is not served yet")]
     NotServed(&'static str),
@@ -69,11 +78,27 @@ impl Reference {
         if let Some(tag) = set(|asked| &asked.tag) {
             return checked("tag", tag, &format!("refs/tags/{tag}")).map(Self::Tag);
         }
-        if set(|asked| &asked.semver).is_some() {
-            return Err(ReferenceError::NotServed("spec.ref.semver"));
+        if let Some(range) = set(|asked| &asked.semver) {
+            return Ok(Self::Semver(VersionRange::parse(range)?));
         }
         let branch = branch.unwrap_or(DEFAULT_BRANCH);
         checked("branch", branch, &format!("refs/heads/{branch}")).map(Self::Branch)
+    }
+
+    /// What this stands for in the server's list: of a range the tag that is chosen, and otherwise itself. Of versions
+    /// that differ in build metadata alone it is the last by name; Flux takes the youngest commit, which a list does not
+    /// tell.
+    #[must_use]
+    pub fn chosen_in(&self, advertised: &[Advertised]) -> Option<Self> {
+        let Self::Semver(range) = self else {
+            return Some(self.clone());
+        };
+        let tags = advertised
+            .iter()
+            .filter_map(|entry| entry.name.strip_prefix("refs/tags/"));
+        let versions = tags.filter_map(|tag| Some((Version::of_tag(tag)?, tag)));
+        let highest = versions.filter(|(version, _)| range.holds(version)).max();
+        highest.map(|(_, tag)| Self::Tag(tag.to_owned()))
     }
 
     /// The reference on the server, if it is one.
@@ -81,7 +106,7 @@ impl Reference {
     pub fn remote_name(&self) -> Option<String> {
         match self {
             Self::Branch(branch) => Some(format!("refs/heads/{branch}")),
-            Self::Commit(_) => None,
+            Self::Commit(_) | Self::Semver(_) => None,
             Self::Name(name) => Some(name.clone()),
             Self::Tag(tag) => Some(format!("refs/tags/{tag}")),
         }
@@ -93,7 +118,7 @@ impl Reference {
         let Some(name) = self.remote_name() else {
             return match self {
                 Self::Commit(commit) => Some(*commit),
-                Self::Branch(_) | Self::Name(_) | Self::Tag(_) => None,
+                Self::Branch(_) | Self::Name(_) | Self::Semver(_) | Self::Tag(_) => None,
             };
         };
         let peeled = format!("{name}^{{}}");
@@ -108,7 +133,7 @@ impl Reference {
             Self::Branch(name) | Self::Name(name) | Self::Tag(name) => {
                 format!("{name}@sha1:{commit}")
             }
-            Self::Commit(_) => format!("sha1:{commit}"),
+            Self::Commit(_) | Self::Semver(_) => format!("sha1:{commit}"),
         }
     }
 
@@ -119,6 +144,7 @@ impl Reference {
             Self::Branch(name) => format!("branch {name}"),
             Self::Commit(commit) => format!("commit {commit}"),
             Self::Name(name) => format!("reference {name}"),
+            Self::Semver(range) => format!("tag that is a version in {range}"),
             Self::Tag(name) => format!("tag {name}"),
         }
     }
@@ -208,6 +234,42 @@ mod tests {
         assert_eq!(tag.commit_in(&list), Some(commit));
         let branch = Reference::of(Some(&asked("missing", "", "", ""))).unwrap();
         assert_eq!(branch.commit_in(&list), None);
+    }
+
+    #[test]
+    fn a_range_chooses_the_highest_version_among_the_tags() {
+        let oid = Oid::parse(SHA).unwrap();
+        let names = [
+            "HEAD",
+            "refs/heads/9.9.9",
+            "refs/tags/v1.2.0",
+            "refs/tags/1.10.0",
+            "refs/tags/v1.10.0-rc.1",
+            "refs/tags/2.0.0",
+            "refs/tags/latest",
+        ];
+        let list: Vec<Advertised> = names
+            .iter()
+            .map(|name| Advertised {
+                oid,
+                name: (*name).into(),
+            })
+            .collect();
+        let choose = |range: &str| {
+            let asked = GitReference {
+                semver: range.into(),
+                branch: "main".into(),
+                ..GitReference::default()
+            };
+            Reference::of(Some(&asked)).map(|reference| reference.chosen_in(&list))
+        };
+        assert_eq!(choose("1.x"), Ok(Some(Reference::Tag("1.10.0".into()))));
+        assert_eq!(
+            choose(">=1.0.0-0 <1.10.0"),
+            Ok(Some(Reference::Tag("v1.10.0-rc.1".into())))
+        );
+        assert_eq!(choose(">3"), Ok(None));
+        assert_eq!(choose("not a range"), Err(ReferenceError::Range(NotARange)));
     }
 
     #[test]

@@ -34,27 +34,36 @@ pub struct Advertised {
 }
 
 impl Remote<'_> {
-    /// The commit that `reference` means now. It proves our access, so it comes before every read.
+    /// What `reference` stands for now, and its commit. It proves our access, so it comes before every read.
     ///
     /// # Errors
     /// [`GitError`] tells a missing reference from an empty repository and from a server that does not let us in.
-    pub async fn resolve(&self, directory: &Path, reference: &Reference) -> Result<Oid, GitError> {
+    pub async fn resolve(
+        &self,
+        directory: &Path,
+        reference: &Reference,
+    ) -> Result<(Reference, Oid), GitError> {
         // HEAD is asked for too: it tells a repository without this branch from one without any commit.
+        let url = self.url.to_string();
         let mut command = self
             .git
             .remote(directory, self.url, self.credentials)
-            .args(["ls-remote", "--quiet", "--", &self.url.to_string(), "HEAD"]);
+            .args(["ls-remote", "--quiet", "--", &url, "HEAD"]);
         if let Some(name) = reference.remote_name() {
             command = command.arg(&name).arg(format!("{name}^{{}}"));
+        } else if matches!(reference, Reference::Semver(_)) {
+            command = command.arg("refs/tags/*");
         }
         let output = self.finish(command.limits(self.limits(LONGEST_LIST)).run().await)?;
         let list = advertised_in(&output.stdout)?;
-        reference.commit_in(&list).ok_or_else(|| {
+        let chosen = reference.chosen_in(&list);
+        let commit = chosen.as_ref().and_then(|chosen| chosen.commit_in(&list));
+        chosen.zip(commit).ok_or_else(|| {
             if list.is_empty() {
-                GitError::Empty(self.url.to_string())
+                GitError::Empty(url)
             } else {
                 GitError::NoReference {
-                    url: self.url.to_string(),
+                    url,
                     reference: reference.described(),
                 }
             }
@@ -69,9 +78,10 @@ impl Remote<'_> {
     pub async fn fetch(&self, directory: &Path, reference: &Reference) -> Result<Oid, GitError> {
         let source = match reference {
             Reference::Commit(commit) => commit.to_string(),
-            Reference::Branch(_) | Reference::Name(_) | Reference::Tag(_) => {
-                reference.remote_name().unwrap_or_default()
-            }
+            Reference::Branch(_)
+            | Reference::Name(_)
+            | Reference::Semver(_)
+            | Reference::Tag(_) => reference.remote_name().unwrap_or_default(),
         };
         let refspec = format!("+{source}:{}", kept_under(reference));
         let command = self

@@ -124,7 +124,7 @@ impl Repositories {
 }
 
 impl Repository {
-    /// Asks the server what `reference` means and fetches it if it is not here. Returns the commit.
+    /// Asks the server what `reference` means and fetches it if it is not here. Returns what was chosen, and the commit.
     ///
     /// # Errors
     /// [`GitError`]. A local repository that `git` does not like is made anew once.
@@ -134,7 +134,7 @@ impl Repository {
         credentials: &Credentials,
         reference: &Reference,
         timeout: Duration,
-    ) -> Result<Oid, GitError> {
+    ) -> Result<(Reference, Oid), GitError> {
         let _one = self.fetching.lock().await;
         self.prepare(credentials).await?;
         let remote = Remote {
@@ -143,20 +143,21 @@ impl Repository {
             credentials,
             timeout,
         };
-        let commit = remote.resolve(&self.directory, reference).await?;
-        if remote::kept(&self.git, &self.directory, reference).await? == Some(commit) {
-            return Ok(commit);
+        let (reference, commit) = remote.resolve(&self.directory, reference).await?;
+        if remote::kept(&self.git, &self.directory, &reference).await? == Some(commit) {
+            return Ok((reference, commit));
         }
-        match remote.fetch(&self.directory, reference).await {
+        match remote.fetch(&self.directory, &reference).await {
             Err(GitError::Local(said)) => {
                 warn!(error = %said, "the local copy of a repository is made anew");
                 self.make_anew(credentials).await?;
-                remote.fetch(&self.directory, reference).await
+                let commit = remote.fetch(&self.directory, &reference).await?;
+                Ok((reference, commit))
             }
             other => {
                 let commit = other?;
                 self.pack_if_many().await;
-                Ok(commit)
+                Ok((reference, commit))
             }
         }
     }

@@ -20,10 +20,10 @@ pub(super) async fn fetch(
     before: Option<Arc<Fetched>>,
 ) -> Result<Arc<Fetched>, FetchFailure> {
     let repository = repositories.repository(&plan.url, &plan.identity);
-    let commit = repository
+    let (chosen, commit) = repository
         .update(&plan.url, &plan.credentials, &plan.reference, plan.timeout)
         .await?;
-    let name = plan.reference.revision(commit);
+    let name = chosen.revision(commit);
     if let Some(before) = before
         && before.revision.name == name
         && before.ignore.as_deref() == ignore

@@ -1,6 +1,6 @@
-// Command make writes what Flux's own libraries answer, for the tests beside it:
+// Command substitution writes what Flux's own library makes of texts with variables, for the tests:
 //
-//	cd controller/delivery/vectors/make && go run . > ../substitution.json
+//	cd controller/delivery/vectors/make && go run ./substitution > ../substitution.json
 package main
 
 import (
