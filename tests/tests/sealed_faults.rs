@@ -288,7 +288,7 @@ async fn change(world: &World, key: &PublicKey, number: usize) -> Result<(), Fai
     let sealed = stage.sealed(key, &name, &[("a", "changed")]);
     let items = serde_json::json!({"spec": {"encryptedData": sealed["spec"]["encryptedData"]}});
     stage.cluster.merge(&stage.at(&name), &items).await?;
-    if number % 7 == 0 && stage.cluster.get(&stage.secret(&name)).await?.is_some() {
+    if number.is_multiple_of(7) && stage.cluster.get(&stage.secret(&name)).await?.is_some() {
         stage.cluster.delete(&stage.secret(&name)).await?;
     }
     Ok(())

@@ -395,3 +395,45 @@ async fn templates_are_rendered_and_null_leaves_an_item_out() -> Result<(), Fail
         .holds("x", &[("url", "postgres://app:p%40ss@db/app")])
         .await
 }
+
+#[tokio::test]
+async fn t26_a_secret_that_the_api_server_refuses_is_told_without_its_data() -> Result<(), Failure>
+{
+    let stage = Stage::set().await?;
+    let controller = stage.start().await?;
+    let key = served(&controller).await?;
+    // A docker configuration that is not JSON is refused with a message about the value.
+    let mut sealed = stage.sealed(
+        key.public_key(),
+        "x",
+        &[(".dockerconfigjson", "hunter2-canary")],
+    );
+    sealed["spec"]["template"] = json!({"type": "kubernetes.io/dockerconfigjson"});
+    stage.cluster.create(&sealed).await?;
+    let message = stage.refused("x").await?;
+    assert!(message.contains("cannot write the Secret"), "{message}");
+    let event = stage
+        .cluster
+        .event(&stage.at("x"), "ErrUpdateFailed")
+        .await?
+        .to_string();
+    for (sink, text) in [
+        ("status", message),
+        ("event", event),
+        ("log", controller.log()?),
+    ] {
+        assert!(
+            !text.contains("hunter2"),
+            "the {sink} tells a value: {text}"
+        );
+    }
+    // An item with an impossible name is refused by name.
+    let named = stage.sealed(key.public_key(), "y", &[("not a key!", "hunter2-canary")]);
+    stage.cluster.create(&named).await?;
+    let message = stage.refused("y").await?;
+    assert!(
+        message.contains("data[not a key!]") && !message.contains("hunter2"),
+        "{message}"
+    );
+    Ok(())
+}

@@ -98,3 +98,54 @@ impl Keys {
         self.current.send_replace(Arc::new(set));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use keys::{KeyPair, KeySize, Label, Scope, Validity, seal};
+
+    use super::*;
+
+    #[test]
+    fn t31_keys_that_come_and_go_do_not_disturb_who_opens() {
+        let pair = |age: u64| {
+            let start = SystemTime::now() - Duration::from_secs(age);
+            let validity = Validity::starting(start, Duration::from_secs(3_600));
+            KeyPair::generate(KeySize::Bits2048, validity, "").unwrap()
+        };
+        let (kept, changing) = (pair(60), pair(1));
+        let secret = |name: &str, pair: &KeyPair| {
+            KeySecret::of(KeySecret::compose(
+                name.into(),
+                "ns".into(),
+                pair,
+                [].into(),
+                [].into(),
+            ))
+        };
+        let keys = Keys::new(Shelf::new(
+            Order::CertNotBefore,
+            "sealed-secrets-key".into(),
+        ));
+        keys.change(|shelf| shelf.place(secret("kept", &kept)));
+        let label = Label::new(Scope::ClusterWide, "", "");
+        let item = seal(kept.public_key(), &label, b"value").unwrap();
+        std::thread::scope(|threads| {
+            let changes = threads.spawn(|| {
+                for _ in 0..50 {
+                    keys.change(|shelf| shelf.place(secret("changing", &changing)));
+                    keys.change(|shelf| shelf.remove("changing"));
+                }
+            });
+            while !changes.is_finished() {
+                let set = keys.now();
+                assert!(set.keyring.current().is_some());
+                let opened = set.keyring.open(&item, &label, None).unwrap();
+                assert_eq!(opened.plaintext.expose(), b"value");
+            }
+        });
+        assert_eq!(keys.now().keyring.len(), 1);
+        assert_eq!(keys.now().version, 101);
+    }
+}
