@@ -269,20 +269,26 @@ fn own(object: &ExternalSecret, secret: &mut Secret) -> Result<(), SyncFailure> 
         let cause = format!("secret is owned by another ExternalSecret: {}", other.name);
         return Err(SyncFailure::at(Stage::IsOwned, cause));
     }
-    let labels = secret.metadata.labels.get_or_insert_default();
-    if object.spec.target.creation_policy != CreationPolicy::Owner {
-        labels.remove(CREATED_BY);
-        if is_ours {
-            owners.retain(|owner| !(is_external_secret(owner) && owner.name == name));
-        }
-        return Ok(());
-    }
-    if let Some(other) = controller.filter(|_| !is_ours) {
+    let policy = &object.spec.target.creation_policy;
+    let keeps_the_rest = matches!(
+        policy,
+        CreationPolicy::Merge | CreationPolicy::CreateOrMerge
+    );
+    // The incumbent lets Orphan empty a Secret that another controller holds; the two fight then.
+    if let Some(other) = controller.filter(|_| !is_ours && !keeps_the_rest) {
         let cause = format!(
             "could not set controller reference on secret: it is already owned by {} {}",
             other.kind, other.name
         );
         return Err(SyncFailure::at(Stage::BecomeOwner, cause));
+    }
+    let labels = secret.metadata.labels.get_or_insert_default();
+    if *policy != CreationPolicy::Owner {
+        labels.remove(CREATED_BY);
+        if is_ours {
+            owners.retain(|owner| !(is_external_secret(owner) && owner.name == name));
+        }
+        return Ok(());
     }
     let label = names::owner_label(&object.namespace().unwrap_or_default(), &name);
     labels.insert(CREATED_BY.to_owned(), label);

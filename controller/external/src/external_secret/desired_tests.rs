@@ -208,18 +208,19 @@ fn a_secret_that_somebody_else_owns_is_left_alone() {
         );
     }
     let sealed = owned_by("bitnami.com/v1alpha1", "SealedSecret", "app");
-    let error = made(&object(json!({})), Some(&sealed), &[])
-        .err()
-        .unwrap()
-        .to_string();
-    assert!(
-        error.starts_with("failed to take ownership of target secret: could not set controller"),
-        "{error}"
-    );
-    assert!(
-        error.ends_with("already owned by SealedSecret app"),
-        "{error}"
-    );
+    for policy in ["Owner", "Orphan"] {
+        let of = object(json!({ "creationPolicy": policy }));
+        let error = made(&of, Some(&sealed), &[]).err().unwrap().to_string();
+        assert!(
+            error
+                .starts_with("failed to take ownership of target secret: could not set controller"),
+            "{error}"
+        );
+        assert!(
+            error.ends_with("already owned by SealedSecret app"),
+            "{error}"
+        );
+    }
     let merged = made(
         &object(json!({"creationPolicy": "Merge"})),
         Some(&sealed),
