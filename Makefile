@@ -18,17 +18,26 @@ ARGS :=
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Cargo tells a fresh file from a stale one by its time, and two checkouts that share a target
+# directory share its files too: whoever comes from another checkout makes all of its files new.
+.PHONY: checkout
+checkout:
+	@if [ "$$(cat $(CARGO_TARGET_DIR)/checkout 2>/dev/null)" != "$(CURDIR)" ]; then \
+	    git ls-files -z -- '*.rs' '*Cargo.toml' Cargo.lock | xargs -0 touch -c; \
+	    mkdir -p $(CARGO_TARGET_DIR) && echo "$(CURDIR)" > $(CARGO_TARGET_DIR)/checkout; \
+	fi
+
 .PHONY: prepare
-prepare: ## build and install what the tests run against (once; kept in the cache)
+prepare: checkout ## build and install what the tests run against (once; kept in the cache)
 	@$(CARGO) build --quiet --package tests --bin prepare
 	@$(CARGO_TARGET_DIR)/debug/prepare
 
 .PHONY: build
-build: ## build both programs for daily work
+build: checkout ## build both programs for daily work
 	$(CARGO) build --package controller --package kubeseal-cli
 
 .PHONY: release
-release: ## build both programs as they are shipped
+release: checkout ## build both programs as they are shipped
 	$(CARGO) build --release --package controller --package kubeseal-cli
 
 .PHONY: demo
@@ -37,7 +46,7 @@ demo: build prepare ## the main job from end to end; ARGS=--once stops everythin
 	@$(CARGO_TARGET_DIR)/debug/demo $(ARGS)
 
 .PHONY: lint
-lint: ## format and lints
+lint: checkout ## format and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 	@./tests/lint.sh
@@ -56,7 +65,7 @@ bench: release build prepare ## measure against the incumbents, in the same run
 	@$(CARGO_TARGET_DIR)/release/bench $(ARGS)
 
 .PHONY: crds
-crds: ## write crds/yaml again from the types
+crds: checkout ## write crds/yaml again from the types
 	$(CARGO) run --quiet --package crds --bin generate-crds -- crds/yaml
 
 .PHONY: sbom
