@@ -357,7 +357,13 @@ impl Unsealer {
             self.recorder
                 .warning(watched, problem.event_reason(), &problem.event_message());
         }
-        let retry = self.retry(&problem, attempts, &tried.look);
+        // A key that came during the attempt found nobody remembered who waits for it.
+        let has_missed_a_key = problem.waits_for_a_key() && self.keys.now().version != tried.keys;
+        let retry = if has_missed_a_key {
+            Retry::After(SOON)
+        } else {
+            self.retry(&problem, attempts, &tried.look)
+        };
         Err(Failed { problem, retry })
     }
 
