@@ -52,6 +52,10 @@ pub(super) fn source(
                 "Source 'GitRepository/{name}' has no artifact: {said}"
             )))
         }
+        None if repository.spec.suspend => Err(ApplyFailure::Artifact(format!(
+            "Source 'GitRepository/{name}' is suspended and was not fetched since the controller \
+             started; resume it"
+        ))),
         None => Err(ApplyFailure::NotFetchedYet(format!("GitRepository/{name}"))),
     }
 }
