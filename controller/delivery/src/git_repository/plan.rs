@@ -44,8 +44,7 @@ pub(super) struct Plan {
 
 /// Why there is no new revision.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FetchFailure {
+pub(super) enum FetchFailure {
     /// The credentials cannot be had.
     #[error("failed to get secret '{0}'")]
     Secret(String),
@@ -94,8 +93,28 @@ impl FetchFailure {
     }
 }
 
-impl kit::reconcile::Failure for FetchFailure {
+/// What the runner is told: the failure, and when to try again.
+#[derive(Debug, thiserror::Error)]
+#[error("{failure}")]
+pub struct Ended {
+    #[source]
+    pub(super) failure: FetchFailure,
+    pub(super) retry: Retry,
+}
+
+impl kit::reconcile::Failure for Ended {
     fn reason(&self) -> &'static str {
+        self.failure.reason()
+    }
+
+    fn retry(&self) -> Retry {
+        self.retry
+    }
+}
+
+impl FetchFailure {
+    /// The reason of the conditions and events.
+    pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Credentials(_) | Self::Secret(_) => REASON_AUTHENTICATION_FAILED,
             Self::NotServed(_) | Self::Reference(ReferenceError::NotServed(_)) => {
@@ -106,14 +125,6 @@ impl kit::reconcile::Failure for FetchFailure {
             Self::Git(_) | Self::Reference(_) | Self::Status(_) | Self::Tree(_) => {
                 REASON_GIT_OPERATION_FAILED
             }
-        }
-    }
-
-    fn retry(&self) -> Retry {
-        if self.is_stalled() {
-            Retry::WaitForChange
-        } else {
-            Retry::Backoff
         }
     }
 }
@@ -200,10 +211,8 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use crds::git_repository::GitReference;
-    use kit::reconcile::Failure as _;
-
     use super::*;
+    use crds::git_repository::GitReference;
 
     fn spec(change: impl FnOnce(&mut GitRepositorySpec)) -> GitRepositorySpec {
         let mut spec = GitRepositorySpec {

@@ -9,7 +9,6 @@ use crds::{
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kit::reconcile::Failure as _;
 use kube::ResourceExt as _;
 
 use super::plan::FetchFailure;

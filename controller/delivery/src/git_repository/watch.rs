@@ -17,8 +17,9 @@ use crds::{
 use jiff::Timestamp;
 use kit::{
     Context,
+    backoff::{Backoff, Bounds},
     events::Recorder,
-    reconcile::{self, Failure as _, Next, Reconcile},
+    reconcile::{self, Next, Reconcile, Retry},
     redact,
 };
 use kube::{
@@ -29,7 +30,7 @@ use tracing::info;
 
 use super::{
     carry_out, gather,
-    plan::{self, FetchFailure, Plan},
+    plan::{self, Ended, FetchFailure, Plan},
     status,
 };
 use crate::{
@@ -53,6 +54,7 @@ pub struct Fetching {
     events: Recorder,
     kustomizations: Store<Kustomization>,
     wake: Wake<Owner>,
+    backoff: Backoff<SourceName>,
     random: RandomState,
 }
 
@@ -72,7 +74,7 @@ pub async fn run(
     let settings = reconcile::Settings {
         kind: "gitrepository",
         concurrency,
-        backoff: kit::backoff::Bounds::default(),
+        backoff: Bounds::default(),
     };
     reconcile::run(controller, fetching, settings, context).await;
 }
@@ -96,6 +98,7 @@ impl Fetching {
             events: Recorder::new(context.client.clone(), COMPONENT, context.shutdown.clone()),
             kustomizations,
             wake,
+            backoff: Backoff::new(Bounds::default()),
             random: RandomState::new(),
         }
     }
@@ -194,6 +197,22 @@ impl Fetching {
         }
     }
 
+    /// When to try again after a failure: soon at first, and never later than the repository is asked anyway.
+    fn ended(&self, repository: &GitRepository, failure: FetchFailure) -> Ended {
+        if failure.is_stalled() {
+            return Ended {
+                failure,
+                retry: Retry::WaitForChange,
+            };
+        }
+        let wait = self.backoff.failed(&SourceName::of(repository));
+        let longest = repository.spec.parse_interval().unwrap_or(wait);
+        Ended {
+            failure,
+            retry: Retry::After(wait.min(longest)),
+        }
+    }
+
     /// The interval, five per cent more or less, so that repositories made together are not asked together.
     fn jittered(&self, name: &SourceName, interval: Duration) -> Duration {
         let thousandths =
@@ -204,9 +223,9 @@ impl Fetching {
 
 impl Reconcile for Fetching {
     type Kind = GitRepository;
-    type Failure = FetchFailure;
+    type Failure = Ended;
 
-    async fn reconcile(&self, object: Arc<GitRepository>) -> Result<Next, FetchFailure> {
+    async fn reconcile(&self, object: Arc<GitRepository>) -> Result<Next, Ended> {
         let mut repository = object.as_ref().clone();
         let name = SourceName::of(&repository);
         if repository.metadata.deletion_timestamp.is_some() {
@@ -214,7 +233,9 @@ impl Reconcile for Fetching {
             self.statuses.forget(&repository.metadata);
             // Ours has nothing to clean up; Flux may have put it there.
             let removed = finalizer::remove(&self.client, &repository, FINALIZER).await;
-            removed.map_err(|error| FetchFailure::Status(redact::api_error(&error)))?;
+            removed.map_err(|error| {
+                self.ended(&repository, FetchFailure::Status(redact::api_error(&error)))
+            })?;
             return Ok(Next::WaitForChange);
         }
         if repository.spec.suspend {
@@ -233,8 +254,11 @@ impl Reconcile for Fetching {
         let written = self.statuses.write(&repository, &before, &after).await;
         match attempt {
             Ok((fetched, plan)) => {
-                written.map_err(|error| FetchFailure::Status(redact::api_error(&error)))?;
+                written.map_err(|error| {
+                    self.ended(&repository, FetchFailure::Status(redact::api_error(&error)))
+                })?;
                 self.tell(&repository, &before, &after, &fetched).await;
+                self.backoff.forget(&name);
                 Ok(Next::After(self.jittered(&name, plan.interval)))
             }
             Err(failure) => {
@@ -248,7 +272,7 @@ impl Reconcile for Fetching {
                     self.events
                         .warning(&repository, failure.reason(), &failure.to_string());
                 }
-                Err(failure)
+                Err(self.ended(&repository, failure))
             }
         }
     }
