@@ -3,6 +3,7 @@
 //! A directory without a kustomization file is rendered by us ([`plain`]); everything else by the real kustomize
 //! ([`kustomize`]), which is fed the files over a pipe. Both end in [`Manifest`]s.
 
+mod ambiguous;
 mod finish;
 pub mod kustomize;
 mod manifest;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    ambiguous,
     kustomize::{Build, Kustomize, KustomizeError},
     manifest::{Manifest, ManifestError},
     references::{self, Files, kustomization_file},
@@ -84,6 +85,10 @@ enum Way {
     Kustomize {
         overlay: Value,
     },
+    /// By kustomize if it is there, because it reads some words otherwise.
+    PlainUnlessKustomize {
+        overlay: Value,
+    },
 }
 
 /// Finds out how the path of a Kustomization is rendered, and reads the files for it.
@@ -111,23 +116,29 @@ pub async fn plan(
         .iter()
         .all(|resource| matches!(resource, Resource::File(_)));
     if !has_file && all_files && !transforms(spec) {
-        let paths = resources.into_iter().map(|resource| match resource {
-            Resource::File(path) | Resource::Directory(path) => path,
+        let paths = resources.iter().map(|resource| match resource {
+            Resource::File(path) | Resource::Directory(path) => path.clone(),
         });
         let files = references::read(tree, source, paths).await?;
-        return Ok(Rendering::new(
-            directory,
-            files,
-            Way::Plain,
-            spec,
-            variables,
-        ));
+        let is_ambiguous =
+            |content: &Vec<u8>| std::str::from_utf8(content).is_ok_and(ambiguous::is_ambiguous);
+        let way = if files.values().any(is_ambiguous) {
+            let resources: Vec<String> = files
+                .keys()
+                .map(|path| relative_to(&directory, path))
+                .collect();
+            Way::PlainUnlessKustomize {
+                overlay: overlay(spec, &resources),
+            }
+        } else {
+            Way::Plain
+        };
+        return Ok(Rendering::new(directory, files, way, spec, variables));
     }
-    let relative = |path: &TreePath| format!("./{}", &path.as_str()[directory.prefix().len()..]);
     let resources: Vec<String> = resources
         .iter()
         .map(|resource| match resource {
-            Resource::File(path) | Resource::Directory(path) => relative(path),
+            Resource::File(path) | Resource::Directory(path) => relative_to(&directory, path),
         })
         .collect();
     let more: Vec<String> = resources.iter().chain(&spec.components).cloned().collect();
@@ -140,6 +151,11 @@ pub async fn plan(
         spec,
         variables,
     ))
+}
+
+/// As a kustomization file in the directory names it.
+fn relative_to(directory: &TreePath, path: &TreePath) -> String {
+    format!("./{}", &path.as_str()[directory.prefix().len()..])
 }
 
 /// Whether the Kustomization asks for what only kustomize does. Common metadata and substitution come after it.
@@ -224,11 +240,15 @@ impl Rendering {
             way,
             ..
         } = self;
-        let (manifests, exact) = match way {
-            Way::Plain => (plain(files)?, true),
-            Way::Kustomize { overlay } => {
-                let kustomize =
-                    kustomize.ok_or_else(|| RenderError::NoKustomize(directory.to_string()))?;
+        let (manifests, exact) = match (way, kustomize) {
+            (Way::Plain, _) | (Way::PlainUnlessKustomize { .. }, None) => (plain(files)?, true),
+            (Way::Kustomize { .. }, None) => {
+                return Err(RenderError::NoKustomize(directory.to_string()));
+            }
+            (
+                Way::Kustomize { overlay } | Way::PlainUnlessKustomize { overlay },
+                Some(kustomize),
+            ) => {
                 let build = Build {
                     directory: &directory,
                     overlay,
