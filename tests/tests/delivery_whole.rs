@@ -529,3 +529,105 @@ async fn what_is_not_served_is_said_and_nothing_of_it_is_done() -> Result<(), Fa
     assert!(!stage.server.requests().is_empty());
     Ok(())
 }
+
+/// The same files twice: once plain, which we render, and once below a kustomization file that lists them,
+/// which the real kustomize renders. The objects must be the same, whatever YAML they are written in.
+#[tokio::test]
+async fn a_plain_directory_is_rendered_as_kustomize_renders_it() -> Result<(), Failure> {
+    let stage = stage().await?;
+    let namespace = &stage.namespace;
+    let text = |prefix: &str| {
+        format!(
+            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    \
+             name: {prefix}-listed\n    namespace: {namespace}\n  data: {{yes: \"on\", octal: \"0644\", float: \"1e3\"}}\n\
+             ---\n# only a comment\n---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {prefix}-anchored\n  \
+             namespace: {namespace}\n  labels: &labels {{a: \"1\", b: \"true\"}}\n  annotations: *labels\ndata:\n  \
+             folded: >-\n    one\n    two\n  literal: |\n    three\n    four\n  quoted: 'it''s'\n\
+             ---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {prefix}-local\n  namespace: {namespace}\n  \
+             annotations: {{config.kubernetes.io/local-config: \"true\"}}\n\
+             ---\napiVersion: v1\nkind: Service\nmetadata: {{name: {prefix}-web, namespace: {namespace}}}\nspec:\n  \
+             clusterIP: None\n  ports: [{{port: 0o120, name: a}}, {{port: 443, name: b, protocol: TCP}}]\n"
+        )
+    };
+    stage.repository.write("plain/all.yaml", text("x"))?;
+    stage.repository.write("built/all.yaml", text("y"))?;
+    stage
+        .repository
+        .write("built/kustomization.yaml", "resources: [all.yaml]\n")?;
+    let both = [
+        stage.kustomization("plain", "./plain"),
+        stage.kustomization("built", "./built"),
+    ];
+    deliver(&stage, &both).await?;
+    for name in ["plain", "built"] {
+        stage
+            .cluster
+            .condition(&stage.at(name), "Ready", "True")
+            .await?;
+    }
+    assert!(
+        stage
+            .cluster
+            .get(&stage.config_map("x-local"))
+            .await?
+            .is_none()
+    );
+    assert!(
+        stage
+            .cluster
+            .get(&stage.config_map("y-local"))
+            .await?
+            .is_none()
+    );
+    for (kind, name) in [
+        ("ConfigMap", "listed"),
+        ("ConfigMap", "anchored"),
+        ("Service", "web"),
+    ] {
+        let read = async |prefix: &str| {
+            let at = Coordinates::new("v1", kind, namespace, &format!("{prefix}-{name}"));
+            let mut object = stage.cluster.must_get(&at).await?;
+            let metadata = object["metadata"].take();
+            let labels = metadata["labels"].as_object().cloned().unwrap_or_default();
+            let theirs = labels
+                .into_iter()
+                .filter(|(key, _)| !key.contains('/'))
+                .collect::<Vec<_>>();
+            Ok::<_, Failure>((object, metadata["annotations"].clone(), theirs))
+        };
+        assert_eq!(read("x").await?, read("y").await?, "{kind} {name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_range_of_versions_follows_the_newest_tag() -> Result<(), Failure> {
+    let stage = stage().await?;
+    for (tag, value) in [
+        ("v1.2.0", "old"),
+        ("v1.10.0", "newest"),
+        ("v2.0.0-rc.1", "early"),
+    ] {
+        stage
+            .repository
+            .write("one.yaml", stage.manifest("one", value))?;
+        stage.repository.commit(value).await?;
+        stage.repository.git(&["tag", tag]).await?;
+        stage.repository.git(&["push", "origin", tag]).await?;
+    }
+    let mut source = stage.source();
+    source["spec"]["ref"] = json!({"semver": ">=1.0.0 <3.0.0"});
+    stage.cluster.create(&source).await?;
+    stage
+        .cluster
+        .create(&stage.kustomization("app", "./"))
+        .await?;
+    stage.holds("one", "newest").await?;
+    let revision =
+        stage.cluster.must_get(&stage.source_at()).await?["status"]["artifact"]["revision"]
+            .to_string();
+    assert!(revision.starts_with("\"v1.10.0@sha1:"), "{revision}");
+    stage.repository.git(&["tag", "v2.0.0"]).await?;
+    stage.repository.git(&["push", "origin", "v2.0.0"]).await?;
+    stage.holds("one", "early").await
+}
