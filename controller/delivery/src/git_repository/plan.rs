@@ -178,7 +178,7 @@ pub(super) fn plan(
         identity,
         credentials,
         reference,
-        timeout: timeout.max(SHORTEST_TIMEOUT),
+        timeout: timeout.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT),
         interval,
     })
 }
@@ -208,6 +208,9 @@ fn refuse_what_is_not_served(spec: &GitRepositorySpec) -> Result<(), FetchFailur
 
 /// Below a second no server answers.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// All repositories share a few processes, and a server that never ends its answer holds one.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {

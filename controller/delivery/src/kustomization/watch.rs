@@ -193,7 +193,7 @@ impl Reconcile for Applying {
         let result = self.try_newest(object, &mut status).await;
         if let Err((ApplyFailure::NotFetchedYet(source), _)) = &result {
             debug!(source, "waits for its source");
-            return Ok(Next::WaitForChange);
+            return Ok(Next::After(FETCH_PATIENCE));
         }
         match self.settle(object, status, &before, result, started).await {
             Ok(next) => {
@@ -207,6 +207,9 @@ impl Reconcile for Applying {
 
 /// The source component of Events is Flux's.
 const COMPONENT: &str = "kustomize-controller";
+
+/// A fetch that succeeds wakes who waits for it. One that fails does not, and is to be told.
+const FETCH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where the interval sets no bound.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
