@@ -223,18 +223,21 @@ pub(crate) enum Part {
     Delivery,
     /// ExternalSecret and its stores.
     External,
+    /// Workloads that ask to be restarted when a Secret changes. Only where it is asked for.
+    Restart,
     /// SealedSecret.
     Sealed,
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Sealed, Self::External, Self::Delivery];
+    const ALL: [Self; 4] = [Self::Sealed, Self::External, Self::Delivery, Self::Restart];
 
     /// The name in `--parts`, logs and metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Delivery => "delivery",
             Self::External => "external",
+            Self::Restart => "restart",
             Self::Sealed => "sealed",
         }
     }
@@ -341,7 +344,7 @@ mod tests {
         assert!("".parse::<Parts>().is_err());
         let error = "seald".parse::<Parts>().unwrap_err();
         assert!(
-            error.contains("seald") && error.contains("sealed, external, delivery"),
+            error.contains("seald") && error.contains("sealed, external, delivery, restart"),
             "{error}"
         );
     }

@@ -37,6 +37,9 @@ pub(crate) async fn run_all(
         let part = delivery::run(context.clone(), arguments.delivery);
         start(&mut running, Part::Delivery, part);
     }
+    if arguments.parts.contains(Part::Restart) {
+        start(&mut running, Part::Restart, restart::run(context.clone()));
+    }
     while let Some(ended) = running.join_next().await {
         if context.shutdown.is_requested() {
             continue;
