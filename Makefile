@@ -14,6 +14,10 @@ export CARGO_TERM_COLOR ?= auto
 CARGO := cargo
 ARGS :=
 
+# Everything that is built for daily work is selected out of the whole workspace: cargo unites features
+# over what is selected, and another selection would build tokio, kube and what stands on them again.
+WORKSPACE := --workspace --locked
+
 .PHONY: help
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,12 +33,12 @@ checkout:
 
 .PHONY: prepare
 prepare: checkout ## build and install what the tests run against (once; kept in the cache)
-	@$(CARGO) build --quiet --package tests --bin prepare
+	@$(CARGO) build --quiet $(WORKSPACE) --bin prepare
 	@$(CARGO_TARGET_DIR)/debug/prepare
 
 .PHONY: build
 build: checkout ## build both programs for daily work
-	$(CARGO) build --package controller --package kubeseal-cli
+	$(CARGO) build $(WORKSPACE) --bin controller --bin kubeseal
 
 .PHONY: release
 release: checkout ## build both programs as they are shipped
@@ -42,18 +46,18 @@ release: checkout ## build both programs as they are shipped
 
 .PHONY: demo
 demo: build prepare ## the main job from end to end; ARGS=--once stops everything afterwards
-	@$(CARGO) build --quiet --package tests --bin demo
+	@$(CARGO) build --quiet $(WORKSPACE) --bin demo
 	@$(CARGO_TARGET_DIR)/debug/demo $(ARGS)
 
 .PHONY: lint
 lint: checkout ## format and lints
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	$(CARGO) clippy $(WORKSPACE) --all-targets -- --deny warnings
 	@./tests/lint.sh
 
 .PHONY: test
 test: lint build prepare ## everything that a change needs: under 15 minutes when built
-	$(CARGO) test --workspace --locked $(ARGS)
+	$(CARGO) test $(WORKSPACE) $(ARGS)
 
 .PHONY: soak
 soak: build prepare ## what takes longer: faults, churn, take-overs, long fuzzing (40 minutes at most)
