@@ -241,20 +241,18 @@ fn what_cannot_be_checked_has_its_own_exit_code() {
 }
 
 #[test]
-fn a_thousand_files_take_no_time() {
+fn a_thousand_files_are_checked_in_one_run() {
+    // How long it takes is for `make bench`.
     let bench = Bench::new();
     sealed(&bench, "tree/0.yaml", "db", "shop", &[]);
     let text = bench.read("tree/0.yaml");
     for number in 1..1000 {
         bench.write(&format!("tree/{number}/x.yaml"), &text);
     }
-    let start = std::time::Instant::now();
     let outcome = bench.run(&["check", "tree"], "");
     assert!(
         outcome.stdout.starts_with("1000 SealedSecrets"),
         "{}",
         outcome.stdout
     );
-    // The budget is one second for a release build; this is not one.
-    assert!(start.elapsed().as_secs() < 20);
 }

@@ -290,41 +290,6 @@ fn completions_and_man_pages_name_every_command() {
 }
 
 #[test]
-fn a_killed_command_leaves_the_old_file_or_the_new_one() {
-    use std::process::{Command, Stdio};
-    let bench = Bench::new();
-    let path = file(&bench);
-    let before = bench.read("db.yaml");
-    let (mut old, mut new) = (0, 0);
-    for round in 0..60_u64 {
-        fs::write(&path, &before).unwrap();
-        #[expect(clippy::disallowed_methods, reason = "the program under test")]
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kubeseal"))
-            .args(["set", &path, "a", "--generate", "20", "--cert"])
-            .arg(bench.path("certificate.pem"))
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // From before the program has started to after its end.
-        std::thread::sleep(std::time::Duration::from_micros(round * 300));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let after = bench.read("db.yaml");
-        if after == before {
-            old += 1;
-        } else {
-            new += 1;
-            assert_eq!(items(&bench).len(), 2);
-        }
-    }
-    assert!(
-        old > 0 && new > 0,
-        "{old} times the old file, {new} times the new one"
-    );
-}
-
-#[test]
 fn nothing_that_was_typed_or_opened_is_printed() {
     // The canary is found where it has to be, and nowhere else.
     let bench = Bench::new();

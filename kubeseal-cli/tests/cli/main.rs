@@ -10,6 +10,7 @@ mod controller;
 mod daily;
 mod differing;
 mod fetching;
+mod killing;
 mod merging;
 mod profiles;
 mod raw;
