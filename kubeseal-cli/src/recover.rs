@@ -7,10 +7,11 @@ use std::time::SystemTime;
 use document::{Document, DocumentKind, Format, Identity, Record, Secret};
 use keys::{Keyring, PrivateKey, SecretBytes, decode_base64, encode_base64};
 use serde_json::{Map, Value, json};
+use template::Values;
 
 use crate::arguments::Settings;
 use crate::error::Failure;
-use crate::{files, terminal};
+use crate::files;
 
 /// Opens every SealedSecret of a stream and prints the Secrets (`UnsealSealedSecret`). No cluster and no
 /// kubeconfig is used. The Secrets have no owner: the incumbent writes one without a uid, which the API
@@ -101,23 +102,33 @@ fn open(sealed: &Value, ring: &Keyring) -> Result<Value, Failure> {
         ));
     }
     let template = field("template");
-    if let Some(data) = template.and_then(|template| template.get("data"))
-        && data.as_object().is_some_and(|data| !data.is_empty())
-    {
-        let names: Vec<&String> = data.as_object().into_iter().flat_map(Map::keys).collect();
-        terminal::remark(&format!(
-            "warning: {}: the template's items are not rendered here: {}",
-            identity.name,
-            names
-                .iter()
-                .map(|name| name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
-        ));
-    }
     let items = field("encryptedData").and_then(Value::as_object);
-    let data = open_items(items, sealed, &identity, ring)?;
-    Ok(secret(&identity, template, data))
+    let mut data = open_items(items, sealed, &identity, ring)?;
+    let texts = template.and_then(|template| template.get("data"));
+    if let Some(texts) = texts.and_then(Value::as_object) {
+        fill(&mut data, texts, &identity)?;
+    }
+    Ok(secret(&identity, template, encoded(&data)))
+}
+
+/// Adds what the templates make of the items. An item wins over a template of its name, and a template
+/// that is `null` leaves the item out, as in the controller (v0.37 and v0.40 of the incumbent).
+fn fill(data: &mut Values, texts: &Map<String, Value>, identity: &Identity) -> Result<(), Failure> {
+    let text = |(name, text): (&String, &Value)| Some((name.clone(), text.as_str()?.to_owned()));
+    let rendered = template::render_items(&texts.iter().filter_map(text).collect(), data)
+        .map_err(|error| Failure::Work(format!("{}: {error}", identity.name)))?;
+    data.retain(|name, _| !matches!(texts.get(name), Some(Value::Null)));
+    for (name, value) in rendered {
+        data.entry(name).or_insert(value);
+    }
+    Ok(())
+}
+
+fn encoded(data: &Values) -> Map<String, Value> {
+    let encode = |(name, value): (&String, &SecretBytes)| {
+        (name.clone(), encode_base64(value.expose()).into())
+    };
+    data.iter().map(encode).collect()
 }
 
 fn open_items(
@@ -125,7 +136,7 @@ fn open_items(
     sealed: &Value,
     identity: &Identity,
     ring: &Keyring,
-) -> Result<Map<String, Value>, Failure> {
+) -> Result<Values, Failure> {
     let annotation = crds::sealed_secret::SEALED_WITH;
     let record = sealed
         .pointer("/metadata/annotations")
@@ -137,7 +148,7 @@ fn open_items(
     let mut failures: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut names: Vec<_> = items.into_iter().flatten().collect();
     names.sort_by_key(|(name, _)| *name);
-    let mut data = Map::new();
+    let mut data = Values::new();
     for (name, value) in names {
         let value = value.as_str().unwrap_or_default();
         let hint = decode_base64(value)
@@ -145,10 +156,7 @@ fn open_items(
             .and_then(|bytes| record.hint(name, &bytes));
         match ring.open_base64(value, &identity.label(), hint.as_ref()) {
             Ok(opened) => {
-                data.insert(
-                    name.clone(),
-                    encode_base64(opened.plaintext.expose()).into(),
-                );
+                data.insert(name.clone(), opened.plaintext);
             }
             Err(error) => failures.entry(told(&error)).or_default().push(name),
         }

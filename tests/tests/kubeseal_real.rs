@@ -250,8 +250,21 @@ impl Run<'_> {
         let input = self.secret("lost", &[("a", b"found")]);
         let sealed = self.must(&["--scope", scope], &input).await?;
         let arguments = ["--recovery-unseal", "--recovery-private-key", "keys.yaml"];
+        // The incumbent renders templates here as well.
+        let mut sealed: Value = serde_json::from_str(&sealed)?;
+        sealed["spec"]["template"]["data"] = json!({"url": "db://{{ .a | upper }}@host"});
+        let sealed = sealed.to_string();
         let opened: Value = serde_json::from_str(&self.must(&arguments, &sealed).await?)?;
         assert_eq!(opened["data"]["a"], "Zm91bmQ=");
+        let theirs = Invocation::new(SEALED_SECRETS.program("kubeseal")?)
+            .env("HOME", self.scratch)
+            .directory(self.scratch)
+            .args(arguments)
+            .input(sealed)
+            .stdout()
+            .await?;
+        let theirs: Value = serde_json::from_str(&theirs)?;
+        assert_eq!(opened["data"], theirs["data"]);
         Ok(())
     }
 }

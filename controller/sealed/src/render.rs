@@ -3,38 +3,19 @@
 use std::collections::BTreeMap;
 
 use keys::SecretBytes;
-use template::{Delimiters, Dialect, Limits, Template};
+use template::render_items;
 
 use crate::problem::Problem;
 
 /// Renders every template of a SealedSecret. It may take long: call it where blocking is allowed.
-///
-/// The templates see the opened items by name, and, as in the incumbent from v0.37 on, the raw text of
-/// the templates beside them where no item has that name.
 pub(crate) fn render(
     texts: &BTreeMap<String, String>,
     plaintexts: &BTreeMap<String, SecretBytes>,
 ) -> Result<BTreeMap<String, SecretBytes>, Problem> {
-    let mut seen = template::Values::new();
-    for (name, value) in plaintexts {
-        seen.insert(name.clone(), value.duplicate());
-    }
-    for (name, text) in texts {
-        seen.entry(name.clone())
-            .or_insert_with(|| text.clone().into_bytes().into());
-    }
-    texts
-        .iter()
-        .map(|(name, text)| {
-            let rendered = Template::parse(text, Dialect::SealedSecrets, &Delimiters::default())
-                .and_then(|template| template.render(&seen, &Limits::default()))
-                .map_err(|error| Problem::Template {
-                    key: name.clone(),
-                    message: error.to_string(),
-                })?;
-            Ok((name.clone(), rendered))
-        })
-        .collect()
+    render_items(texts, plaintexts).map_err(|failed| Problem::Template {
+        key: failed.name,
+        message: failed.error.to_string(),
+    })
 }
 
 #[cfg(test)]

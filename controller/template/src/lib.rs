@@ -10,8 +10,9 @@
 //!                               \-> print (Go's fmt), value (Go's types)
 //! ```
 //!
-//! What it does not do: decide which template is rendered with what, in which order results take
-//! precedence, or where they go. That is for the crates that use it.
+//! What it does not do: decide in which order results take precedence, or where they go. That is for
+//! the crates that use it. The one set of templates that two of them render, a SealedSecret's, is in
+//! [`render_items`].
 //!
 //! Invariants:
 //! - strings are bytes, as in Go: a keystore passes through unharmed;
@@ -24,6 +25,7 @@
 
 mod error;
 mod functions;
+mod items;
 mod limits;
 mod print;
 mod run;
@@ -33,6 +35,7 @@ mod value;
 
 pub use error::TemplateError;
 pub use functions::{Dialect, Yaml};
+pub use items::{ItemError, render_items};
 pub use limits::{Exceeded, Limits};
 pub use syntax::Delimiters;
 pub use template::{Template, Values};

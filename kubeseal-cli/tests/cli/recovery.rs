@@ -97,6 +97,32 @@ fn upstream_without_the_right_key_the_items_are_named() {
 }
 
 #[test]
+fn templates_are_rendered_as_in_the_cluster() {
+    let bench = Bench::new();
+    let with = |templates: serde_json::Value| {
+        let mut sealed: serde_json::Value = serde_json::from_str(&sealed(&bench)).unwrap();
+        sealed["spec"]["template"]["data"] = templates;
+        let arguments = ["--recovery-unseal", "--recovery-private-key", "private.pem"];
+        bench.run(&arguments, &sealed.to_string())
+    };
+    // An item wins over a template of its name, `null` leaves an item out, and templates see each other.
+    let templates = json!({
+        "a": "not this", "b": null, "both": "{{ .a }}-{{ .b | quote }}", "text": "{{ index . \"both\" }}",
+    });
+    let opened = with(templates).json();
+    let encoded = |text: &str| keys::encode_base64(text.as_bytes());
+    let expected = json!({
+        "a": "MQ==", "both": encoded("1-\"2\""), "text": encoded("{{ .a }}-{{ .b | quote }}"),
+    });
+    assert_eq!(opened["data"], expected);
+    let error = with(json!({"both": "{{ .a | nothing }}"})).error();
+    assert_eq!(
+        error,
+        "db: template \"both\": line 1: function \"nothing\" not defined"
+    );
+}
+
+#[test]
 fn what_is_no_key_is_told() {
     let bench = Bench::new();
     let sealed = sealed(&bench);
