@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::bench::{Bench, fingerprint, secret};
 
-fn git(bench: &Bench, arguments: &[&str]) {
+pub(crate) fn git(bench: &Bench, arguments: &[&str]) {
     #[expect(clippy::disallowed_methods, reason = "the repository under test")]
     let status = Command::new("git")
         .args([

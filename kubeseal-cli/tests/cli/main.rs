@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod attacks;
 mod bench;
 mod checking;
 mod controller;

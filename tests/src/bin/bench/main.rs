@@ -37,6 +37,7 @@ async fn measure(table: &mut Table) -> Result<(), Failure> {
     if is_wanted("seal") {
         seal::one(table).await?;
         seal::many(table).await?;
+        seal::check(table).await?;
     }
     if is_wanted("sealed") {
         sealed::controllers(table).await?;
