@@ -24,6 +24,7 @@
 //! value at every render, as it does with the incumbents.
 
 mod error;
+mod expression;
 mod functions;
 mod items;
 mod limits;
@@ -34,6 +35,7 @@ mod template;
 mod value;
 
 pub use error::TemplateError;
+pub use expression::{Expression, LONGEST_REPLACEMENT};
 pub use functions::{Dialect, Yaml};
 pub use items::{ItemError, render_items};
 pub use limits::{Exceeded, Limits};

@@ -7,7 +7,7 @@ use crds::external_secret::{
     GeneratorRef, MetadataPolicy, RemoteRef, SecretStoreRef,
 };
 use kube::ResourceExt as _;
-use regex::Regex;
+use template::Expression;
 
 use crate::{
     dependents::Named,
@@ -85,9 +85,8 @@ fn search(find: &Find) -> Result<Search, String> {
     }
     let name = find.name.as_ref().map(|name| {
         let pattern = &name.regexp;
-        Regex::new(pattern).map_err(|_| {
-            format!("could not compile find.name.regexp [{pattern}]: it is no regular expression")
-        })
+        Expression::new(pattern)
+            .map_err(|problem| format!("could not compile find.name.regexp [{pattern}]: {problem}"))
     });
     Ok(Search {
         path: find.path.clone(),

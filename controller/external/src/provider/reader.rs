@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use futures::future::BoxFuture;
-use regex::Regex;
+use template::Expression;
 
 use super::{Payload, ReadError};
 
@@ -76,7 +76,7 @@ pub(crate) struct Search {
     /// The start of the name, given to the provider.
     pub(crate) path: Option<String>,
     /// The whole name, matched here; not anchored.
-    pub(crate) name: Option<Regex>,
+    pub(crate) name: Option<Expression>,
     /// Tags that a secret has to have, each with its value.
     pub(crate) tags: BTreeMap<String, String>,
 }

@@ -7,7 +7,7 @@ use crds::secret_store::{
     SessionTagsPolicy,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use regex::Regex;
+use template::Expression;
 
 use super::AnyStore;
 use crate::{
@@ -107,7 +107,7 @@ pub(crate) fn admits(store: &AnyStore, namespace: &str, labels: &BTreeMap<String
             by_label.is_some_and(|selector| selects(selector, labels))
                 || condition.namespaces.iter().any(|name| name == namespace)
                 || condition.namespace_regexes.iter().any(|pattern| {
-                    Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(namespace))
+                    Expression::new(pattern).is_ok_and(|pattern| pattern.is_match(namespace))
                 })
         })
 }
@@ -142,9 +142,9 @@ pub(crate) fn checked(store: &AnyStore) -> Result<&AwsProvider, StoreError> {
     check_deletion(aws)?;
     for condition in &spec.conditions {
         for pattern in &condition.namespace_regexes {
-            Regex::new(pattern).map_err(|_| StoreError::Field {
+            Expression::new(pattern).map_err(|problem| StoreError::Field {
                 field: "spec.conditions.namespaceRegexes",
-                problem: format!("{pattern} is not a regular expression"),
+                problem: format!("{pattern} is not a regular expression: {problem}"),
             })?;
         }
     }

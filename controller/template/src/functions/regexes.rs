@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use regex::{Regex, RegexBuilder};
-
-use super::pattern::translated;
+use super::pattern::Pattern;
 use super::{Call, Function, Type, function};
 use crate::print::Sink;
 use crate::run::Failure;
@@ -58,15 +56,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// What a compiled expression may take, in bytes. Go has no such limit but one on its syntax.
-const COMPILED_BYTES: usize = 1 << 20;
-
-/// How deep groups may stand in each other.
-const DEEPEST: u32 = 100;
-
 /// An expression with the text it is for.
 struct Searcher<'t> {
-    regex: Regex,
+    pattern: Pattern,
     text: Cow<'t, str>,
     /// Where each byte of the text is in the original, if the original is no UTF-8: there a wrong
     /// byte counts as one U+FFFD, as in Go.
@@ -80,20 +72,10 @@ impl<'t> Searcher<'t> {
         };
         call.budget
             .step(200 + source.len() as u64 + text.len() as u64 / 64)?;
-        let regex = RegexBuilder::new(&translated(source)?)
-            .size_limit(COMPILED_BYTES)
-            .dfa_size_limit(COMPILED_BYTES)
-            .nest_limit(DEEPEST)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => {
-                    Failure::new("the regular expression is too large")
-                }
-                _ => Failure::new("error parsing regexp: this is no regular expression"),
-            })?;
+        let pattern = Pattern::new(source)?;
         if let Ok(text) = std::str::from_utf8(text.bytes()) {
             return Ok(Self {
-                regex,
+                pattern,
                 text: Cow::Borrowed(text),
                 places: None,
             });
@@ -108,7 +90,7 @@ impl<'t> Searcher<'t> {
         }
         places.push(at);
         Ok(Self {
-            regex,
+            pattern,
             text: Cow::Owned(lossy),
             places: Some(places),
         })
@@ -121,7 +103,7 @@ impl<'t> Searcher<'t> {
             Some(places) => places.get(at).copied().unwrap_or(0),
         };
         let mut found = Vec::new();
-        for captures in self.regex.captures_iter(&self.text).take(most) {
+        for captures in self.pattern.regex.captures_iter(&self.text).take(most) {
             call.budget.allocate_many(captures.len(), ENTRY_BYTES)?;
             let groups = captures
                 .iter()
@@ -129,12 +111,6 @@ impl<'t> Searcher<'t> {
             found.push(groups.collect());
         }
         Ok(found)
-    }
-
-    fn named(&self, name: &str) -> Option<usize> {
-        self.regex
-            .capture_names()
-            .position(|known| known == Some(name))
     }
 }
 
@@ -236,7 +212,6 @@ fn literal(
     out.write(template)
 }
 
-/// `Expand` of package regexp: `$1`, `${1}`, `$name`, `$$`; what is none of these stays.
 fn expand(
     searcher: &Searcher<'_>,
     template: &[u8],
@@ -244,54 +219,10 @@ fn expand(
     groups: &Groups,
     out: &mut Sink<'_>,
 ) -> Result<(), Failure> {
-    let mut rest = template;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
-        out.write(&rest[..at])?;
-        rest = &rest[at..];
-        if rest.starts_with(b"$$") {
-            out.write(b"$")?;
-            rest = &rest[2..];
-            continue;
-        }
-        let Some((name, length)) = reference(rest) else {
-            out.write(b"$")?;
-            rest = &rest[1..];
-            continue;
-        };
-        rest = &rest[length..];
-        let numeric =
-            name.bytes().all(|b| b.is_ascii_digit()) && !(name.len() > 1 && name.starts_with('0'));
-        let group = if numeric {
-            name.parse().ok()
-        } else {
-            searcher.named(name)
-        };
-        if let Some((start, end)) = group.and_then(|group| groups.get(group).copied().flatten()) {
-            out.write(&text[start..end])?;
-        }
-    }
-    out.write(rest)
-}
-
-/// The name after a dollar sign and the length with the sign (`extract` of package regexp).
-fn reference(rest: &[u8]) -> Option<(&str, usize)> {
-    let after = &rest[1..];
-    let (inner, braces) = match after.strip_prefix(b"{") {
-        Some(inner) => (inner, true),
-        None => (after, false),
+    let group = |index: usize| {
+        let (start, end) = groups.get(index).copied().flatten()?;
+        text.get(start..end)
     };
-    let mut length = 0;
-    for (rune, width) in runes(inner) {
-        if !(rune.is_alphanumeric() || rune == '_') {
-            break;
-        }
-        length += width;
-    }
-    let name = std::str::from_utf8(&inner[..length])
-        .ok()
-        .filter(|name| !name.is_empty())?;
-    if !braces {
-        return Some((name, 1 + length));
-    }
-    (inner.get(length) == Some(&b'}')).then_some((name, length + 3))
+    let mut write = |piece: &[u8]| out.write(piece);
+    searcher.pattern.expanded(template, &group, &mut write)
 }

@@ -313,7 +313,7 @@ fn map_of(tags: &[Tag]) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use regex::Regex;
+    use template::Expression;
 
     use super::*;
 
@@ -345,7 +345,7 @@ mod tests {
         };
         let search = Search {
             path: None,
-            name: Some(Regex::new("one$").unwrap()),
+            name: Some(Expression::new("one$").unwrap()),
             tags: BTreeMap::from([("foo".into(), "bar".into())]),
         };
         assert!(fits(
