@@ -6,7 +6,7 @@ use keys::SecretBytes;
 
 use crate::functions::Dialect;
 use crate::limits::{Budget, Exceeded};
-use crate::run::{Failure, Stopped, run};
+use crate::run::{Failure, Missing, Stopped, run};
 use crate::syntax::{Definitions, MAXIMUM_DEPTH, Problem, SyntaxError, parse};
 use crate::value::{Map, Text, Value};
 use crate::{Delimiters, Limits, TemplateError};
@@ -31,6 +31,7 @@ pub type Values = BTreeMap<String, SecretBytes>;
 pub struct Template {
     definitions: Definitions,
     dialect: Dialect,
+    missing: Missing,
     literals: String,
 }
 
@@ -66,8 +67,19 @@ impl Template {
         Ok(Self {
             definitions,
             dialect,
+            missing: dialect.incumbent().missing(),
             literals: source.to_owned(),
         })
+    }
+
+    /// The same template where a key that is not there is no error and prints `<no value>`: what Go
+    /// does unless it is told otherwise.
+    #[must_use]
+    pub fn lenient(self) -> Self {
+        Self {
+            missing: Missing::NoValue,
+            ..self
+        }
     }
 
     /// Runs the template on the values. Call it where blocking is allowed: it computes.
@@ -83,7 +95,7 @@ impl Template {
             .map(|(key, value)| (Text::from(key.as_str()), Text::new(value.expose().to_vec())))
             .collect();
         let data = Value::Map(Map::strings(data));
-        match run(&self.definitions, self.dialect, data, &budget) {
+        match run(&self.definitions, self.dialect, self.missing, data, &budget) {
             Ok(bytes) => Ok(SecretBytes::new(bytes)),
             Err(Stopped { line, failure }) => Err(match failure {
                 Failure::Problem(problem) => TemplateError::Failed { line, problem },

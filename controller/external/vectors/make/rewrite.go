@@ -21,7 +21,7 @@ var sources = []string{
 	"(?i)FOO", "(?i)straße", "(?i)k", "(?s).+", "(?m)^.", "(?U)a+", "(?i:F)oo", "(?x) a b", "(?u)a", "(?R)a",
 	`\Qa.b*c\E`, `\Qa.b`, `\x41`, `\x{1F600}`, `\101`, `\1`, `\z`, `\Z`, `\A.`, `\G`, `\C`, `\h`, `\_`, `\-`, `\/`, `\é`,
 	"a{2}", "a{2,}", "a{,2}", "a{", "a{2", "{", "}", "]", "[]a]", "[^]a]", "[a-]", "[a&&b]", "[a[b]", "[z-a]", "[[.a.]]", "[[:foo:]]", "a{1001}", "a{1000}", "a**", "a*+", "a*?", "a??", "*a", "(a", "a)", "[a", `a\`,
-	"a|b", "(|a)+", "(?:)", "(?=a)", "(?!a)", "(?P<1a>b)", "(?P<n>a)(?P<n>b)", "(?P=n)", "x*", "é", "[é-ü]", ".", "#", "a#b", " ", "a b", "~", "[~~]", "[a--b]", "(?P<a-b>c)", "(?P<é>c)",
+	"a|b", "(|a)+", "(?:)", "(?=a)", "(?!a)", "(?P<1a>b)", "(?P<n>a)(?P<n>b)", "(?P=n)", "x*", "é", "[é-ü]", ".", "#", "a#b", " ", "a b", "~", "[~~]", "[a--b]", "(?P<a-b>c)", "(?P<é>c)", "(?P<>c)", "(?P<n", `\p{^Greek}+`, `\P{Lu}+`, `[\p{Lu}x]+`, `\pN{2}`, `\x{41}{2}`, `\p{Foo}`, `\x{110000}`, `\x4`, "[[:alpha:][:digit:]]+", "[[:alpha]+", "(?P<a>f)(?P<b>o)", "(?:a)(b)",
 }
 
 var targets = []string{
@@ -72,7 +72,7 @@ var transforms = []string{
 	"{{ .value }}", "{{.value | upper}}", "x-{{ .value }}-y", "{{ .missing }}", "{{ .missing }}{{ .value }}", "{{ if .missing }}a{{ else }}b{{ end }}",
 	"{{ with .missing }}a{{ else }}{{ $.value }}{{ end }}", "{{ .missing.more }}", `{{ index . "value" }}`, `{{ index . "missing" }}`, "{{ .Value }}",
 	"{{ .missing | printf \"%v\" }}", "{{ .missing | upper }}", "{{ len .missing }}", "{{ eq .missing .value }}", "{{ . }}", "{{ len .value }}",
-	"{{ printf \"%q\" .value }}", "{{ slice .value 0 1 }}", "{{ range . }}{{ . }}{{ end }}", "{{ range $k, $v := . }}{{ $k }}={{ $v }}{{ end }}",
+	"{{ printf \"%q\" .value }}", "{{ range . }}{{ . }}{{ end }}", "{{ range $k, $v := . }}{{ $k }}={{ $v }}{{ end }}",
 	"{{- .value -}} ", "", "constant", "{{ .value", "{{ .value | nothing }}", "{{ fail }}", "[[ .value ]]",
 	`{{ replace "/" "_" .value }}`, "{{ .value | lower | printf \"p_%s\" }}", `{{ trimPrefix "my/" .value }}`, "{{ not .missing }}", "{{ .missing | print }}", "{{ or .missing .value }}", "{{ and .missing .value }}",
 }

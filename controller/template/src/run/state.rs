@@ -26,6 +26,7 @@ pub(crate) struct Stopped {
 pub(crate) fn run(
     definitions: &Definitions,
     dialect: Dialect,
+    missing: Missing,
     data: Value,
     budget: &Budget,
 ) -> Result<Vec<u8>, Stopped> {
@@ -36,7 +37,7 @@ pub(crate) fn run(
             yaml: dialect.yaml(),
             budget,
         },
-        missing: dialect.incumbent().missing(),
+        missing,
         variables: vec![("$".to_owned(), data.clone())],
         depth: 0,
         line: 1,
