@@ -167,4 +167,54 @@ mod tests {
             "7-2570f4ca0adbdf03fe268a2312ed12442c0ba2d679162cb0b7fb4dd5"
         );
     }
+
+    #[derive(serde::Deserialize)]
+    struct Vectors {
+        data: Vec<DataHash>,
+        synced: Vec<SyncedVersion>,
+        #[serde(rename = "createdBy")]
+        created_by: Vec<TextHash>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct DataHash {
+        data: Option<BTreeMap<String, Option<ByteString>>>,
+        hash: String,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct SyncedVersion {
+        generation: i64,
+        annotations: Option<BTreeMap<String, String>>,
+        labels: Option<BTreeMap<String, String>>,
+        version: String,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct TextHash {
+        text: String,
+        hash: String,
+    }
+
+    /// What Go makes of these (vectors/make).
+    #[test]
+    fn hashes_are_those_that_go_computes() {
+        let vectors: Vectors =
+            serde_json::from_str(include_str!("../vectors/hashes.json")).unwrap();
+        for DataHash { data, hash } in vectors.data {
+            let data = data.unwrap_or_default().into_iter();
+            let data = data.map(|(key, value)| (key, value.unwrap_or_default()));
+            assert_eq!(of_data(&data.collect()), hash);
+        }
+        for vector in vectors.synced {
+            let (annotations, labels) = (vector.annotations.as_ref(), vector.labels.as_ref());
+            assert_eq!(
+                synced_version(vector.generation, annotations, labels),
+                vector.version
+            );
+        }
+        for TextHash { text, hash } in vectors.created_by {
+            assert_eq!(of_text(&text), hash, "{text}");
+        }
+    }
 }

@@ -22,6 +22,38 @@ pub(crate) fn unquote(quoted: &str) -> SecretBytes {
     SecretBytes::new(content)
 }
 
+/// The text with U+FFFD in place of each unpaired surrogate, or `None` where there is none. It is as
+/// long as the original, place by place: only hexadecimal digits are exchanged.
+#[must_use]
+pub(crate) fn with_paired_surrogates(text: &[u8]) -> Option<SecretBytes> {
+    const REPLACEMENT: &[u8; 4] = b"fffd";
+    let mut mended: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while let Some(found) = text[at..].iter().position(|byte| *byte == b'\\') {
+        at += found;
+        let next = match unit_at(text, at) {
+            Some(0xd800..0xdc00) if matches!(unit_at(text, at + 6), Some(0xdc00..0xe000)) => {
+                at + 12
+            }
+            Some(0xd800..0xe000) => {
+                let mended = mended.get_or_insert_with(|| text.to_vec());
+                mended[at + 2..at + 6].copy_from_slice(REPLACEMENT);
+                at + 6
+            }
+            Some(_) => at + 6,
+            None => at + 2,
+        };
+        at = next.min(text.len());
+    }
+    mended.map(SecretBytes::new)
+}
+
+/// The unit of an escape that begins here.
+fn unit_at(text: &[u8], at: usize) -> Option<u32> {
+    let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
+}
+
 /// Reads what follows a backslash and returns the text behind it.
 fn unescape<'a>(text: &'a str, content: &mut Vec<u8>) -> &'a str {
     let mut chars = text.chars();
@@ -88,6 +120,25 @@ mod tests {
             (r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),
         ] {
             assert_eq!(unquote(quoted).expose(), content.as_bytes(), "{quoted}");
+        }
+    }
+
+    #[test]
+    fn unpaired_surrogates_are_exchanged_in_their_places() {
+        for (text, mended) in [
+            (r#"{"a":1}"#, None),
+            (r#""\\ud83d""#, None),
+            (r#""\ud83d\ude00""#, None),
+            (r#""\ud83dx""#, Some(r#""\ufffdx""#)),
+            (r#""\ude00\ud83d""#, Some(r#""\ufffd\ufffd""#)),
+            (r#""\ud83d\ud83d\ude00""#, Some(r#""\ufffd\ud83d\ude00""#)),
+            (r#""\\\ud83d"#, Some(r#""\\\ufffd"#)),
+            (r"\ud83", None),
+            (r"\", None),
+        ] {
+            let found = with_paired_surrogates(text.as_bytes());
+            let found = found.as_ref().map(SecretBytes::expose);
+            assert_eq!(found, mended.map(str::as_bytes), "{text}");
         }
     }
 }

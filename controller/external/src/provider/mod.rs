@@ -2,7 +2,7 @@
 
 pub(crate) mod aws;
 mod error;
-mod json_text;
+pub(crate) mod json_text;
 mod payload;
 mod property;
 mod reader;

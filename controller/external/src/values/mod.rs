@@ -3,6 +3,8 @@
 mod decoding;
 mod keys;
 mod rewrite;
+#[cfg(test)]
+mod vector_tests;
 
 pub(crate) use decoding::{decode, decode_all};
 pub(crate) use keys::{convert_all, validate};

@@ -4,11 +4,12 @@ use crds::external_secret::{
     MergeConflictPolicy, MergePriorityPolicy, MergeStrategy, Rewrite, RewriteMerge,
 };
 use kit::SecretBytes;
-use regex::Regex;
 use serde_json::{Map, Value};
+use template::Expression;
 
 use super::Values;
 use crate::go_json::{self, Html};
+use crate::provider::json_text;
 
 /// Why a rewrite was not possible. Quotes keys, never values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,13 +57,14 @@ pub(crate) fn apply(
 
 /// Two keys that become one: the later in order wins. (In the incumbent a random one does.)
 fn regexp(source: &str, target: &str, values: Values) -> Result<Values, String> {
-    let pattern = Regex::new(source).map_err(|_| {
-        format!("regexp failed with failed to compile: {source} is no regular expression")
-    })?;
-    Ok(values
-        .into_iter()
-        .map(|(key, value)| (pattern.replace_all(&key, target).into_owned(), value))
-        .collect())
+    let pattern = Expression::new(source)
+        .map_err(|problem| format!("regexp failed with failed to compile: {source}: {problem}"))?;
+    let renamed = values.into_iter().map(|(key, value)| {
+        let name = pattern.replace_all(&key, target);
+        let name = name.map_err(|problem| format!("regexp failed for key \"{key}\": {problem}"))?;
+        Ok((name, value))
+    });
+    renamed.collect()
 }
 
 fn transformed(
@@ -112,7 +114,9 @@ fn merged_object(merge: &RewriteMerge, values: &Values) -> Result<Map<String, Va
                 "merge failed with key \"{key}\" not found in input map"
             ));
         };
-        let fields: Option<Map<String, Value>> = serde_json::from_slice(value.expose())
+        let mended = json_text::with_paired_surrogates(value.expose());
+        let readable = mended.as_ref().unwrap_or(value).expose();
+        let fields: Option<Map<String, Value>> = serde_json::from_slice(readable)
             .map_err(|_| format!("merge failed with failed to unmarshal JSON: the value of \"{key}\" is no JSON object"))?;
         for (name, field) in fields.unwrap_or_default() {
             if object.insert(name.clone(), field).is_some() {
