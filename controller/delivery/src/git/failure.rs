@@ -25,6 +25,11 @@ pub enum GitError {
     /// A file of the repository could not be written or read.
     #[error("use the directory of the repository")]
     Io(#[from] std::io::Error),
+    /// The name of the host leads to a link-local address.
+    #[error(
+        "{0} leads to a link-local address, where machines keep their credentials, and no repository"
+    )]
+    LinkLocal(String),
     /// `git` did not like its own repository; it is made anew.
     #[error("git failed on its local repository: {0}")]
     Local(String),

@@ -3,6 +3,7 @@
 //! [`url`] and [`credentials`] parse what users wrote, [`remote`] talks to a server, [`store`] keeps one bare repository
 //! for each (URL, credential identity), [`objects`] reads trees and files out of it into memory.
 
+mod address;
 pub mod credentials;
 pub mod failure;
 pub mod objects;

@@ -10,7 +10,7 @@ use kit::{
     exec::{self, Command, Limits},
 };
 
-use super::{credentials::Credentials, failure::GitError, url::RemoteUrl};
+use super::{address::Pin, credentials::Credentials, failure::GitError, url::RemoteUrl};
 
 /// The `git` of this machine.
 #[derive(Debug, Clone)]
@@ -56,10 +56,12 @@ impl Git {
         directory: &Path,
         url: &RemoteUrl,
         credentials: &Credentials,
+        pin: Option<&Pin>,
     ) -> Command {
         Settings::default()
             .local()
             .remote(directory, url, credentials)
+            .pinned(pin)
             .apply(self.command(directory))
     }
 
@@ -117,6 +119,13 @@ impl Settings {
             settings.secret.push((key, header));
         }
         settings
+    }
+
+    fn pinned(self, pin: Option<&Pin>) -> Self {
+        match pin {
+            Some(Pin(addresses)) => self.set("http.curloptResolve", addresses),
+            None => self,
+        }
     }
 
     fn apply(self, mut command: Command) -> Command {
@@ -210,7 +219,7 @@ mod tests {
             .ok()
             .unwrap();
         let credentials = Credentials::from_url(info.as_ref()).unwrap();
-        let command = git.remote(directory.path(), &url, &credentials);
+        let command = git.remote(directory.path(), &url, &credentials, None);
         let output = command
             .arg("config")
             .arg("--list")

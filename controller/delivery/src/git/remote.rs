@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::hex;
 
 use super::{
-    Oid, credentials::Credentials, failure::GitError, process::Git, reference::Reference,
+    Oid, address, credentials::Credentials, failure::GitError, process::Git, reference::Reference,
     url::RemoteUrl,
 };
 
@@ -45,9 +45,10 @@ impl Remote<'_> {
     ) -> Result<(Reference, Oid), GitError> {
         // HEAD is asked for too: it tells a repository without this branch from one without any commit.
         let url = self.url.to_string();
+        let pin = address::resolve(self.url).await?;
         let mut command = self
             .git
-            .remote(directory, self.url, self.credentials)
+            .remote(directory, self.url, self.credentials, pin.as_ref())
             .args(["ls-remote", "--quiet", "--", &url, "HEAD"]);
         if let Some(name) = reference.remote_name() {
             command = command.arg(&name).arg(format!("{name}^{{}}"));
@@ -83,10 +84,11 @@ impl Remote<'_> {
             | Reference::Semver(_)
             | Reference::Tag(_) => reference.remote_name().unwrap_or_default(),
         };
+        let pin = address::resolve(self.url).await?;
         let refspec = format!("+{source}:{}", kept_under(reference));
         let command = self
             .git
-            .remote(directory, self.url, self.credentials)
+            .remote(directory, self.url, self.credentials, pin.as_ref())
             .args([
                 "fetch",
                 "--quiet",

@@ -4,6 +4,8 @@ use std::fmt;
 
 use kit::SecretBytes;
 
+use super::address;
+
 /// A URL that `git` may be given: one of three schemes, a host, no option in disguise, no credentials in its text.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RemoteUrl {
@@ -45,6 +47,11 @@ pub enum UrlError {
     /// No host, or one that a program could take for an option.
     #[error("the host of the URL is missing or malformed")]
     Host,
+    /// A link-local address.
+    #[error(
+        "the host of the URL is a link-local address, where machines keep their credentials, and no repository"
+    )]
+    LinkLocal,
     /// A control character, a blank or a backslash.
     #[error("the URL holds a character that no URL may hold")]
     Character,
@@ -81,6 +88,9 @@ impl RemoteUrl {
         if !is_host(host) {
             return Err(UrlError::Host);
         }
+        if address::literal(split_port(host).0).is_some_and(address::is_link_local) {
+            return Err(UrlError::LinkLocal);
+        }
         let mut url = Self {
             scheme,
             authority: host.to_ascii_lowercase(),
@@ -102,6 +112,23 @@ impl RemoteUrl {
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// The host, an IPv6 address in its brackets.
+    pub(super) fn host(&self) -> &str {
+        split_port(&self.authority).0
+    }
+
+    /// The port, that of the scheme if none is said.
+    pub(super) fn port(&self) -> u16 {
+        let said = split_port(&self.authority)
+            .1
+            .and_then(|port| port.parse().ok());
+        said.unwrap_or(match self.scheme {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+            Scheme::Ssh => 22,
+        })
     }
 
     /// Scheme and authority with a slash: what a credential is bound to.
@@ -160,6 +187,14 @@ fn is_host(host: &str) -> bool {
         && host
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '[' | ']'))
+}
+
+/// The host of an authority, and the port if there is one.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
 }
 
 fn is_user_character(c: char) -> bool {
@@ -228,6 +263,29 @@ mod tests {
         assert_eq!(url.to_string(), "https://git.example/r");
         assert_eq!(info.user, "b@b");
         assert_eq!(info.password.unwrap().expose(), b"p:w");
+    }
+
+    /// CVE-2026-54725: the metadata service of a machine, in all spellings.
+    #[test]
+    fn t13_link_local_addresses_are_refused() {
+        for text in [
+            "http://169.254.169.254/latest/meta-data/iam/security-credentials/",
+            "http://169.254.169.254:80/r",
+            "http://user:pass@169.254.170.2/v2/credentials",
+            "https://[fe80::1]/r",
+            "http://[fd00:ec2::254]:80/r",
+            "http://[::ffff:169.254.169.254]/r",
+            "http://2852039166/r",
+            "http://0xa9fea9fe/r",
+            "ssh://git@169.254.169.254/r",
+        ] {
+            assert_eq!(
+                RemoteUrl::parse(text).err(),
+                Some(UrlError::LinkLocal),
+                "{text}"
+            );
+        }
+        assert!(RemoteUrl::parse("https://10.0.0.1/r").is_ok());
     }
 
     #[test]
