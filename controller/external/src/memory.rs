@@ -20,6 +20,8 @@ pub(crate) struct Remembered {
     pub(crate) made_from: Option<[u8; 32]>,
     /// Since when the provider throttles us.
     pub(crate) throttled_since: Option<Instant>,
+    /// The version that its object has since we last wrote its status, and when that was.
+    pub(crate) reported: Option<(u64, Instant)>,
     /// How often it was looked at.
     pub(crate) calls: u64,
     /// How often that failed.

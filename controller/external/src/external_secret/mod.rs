@@ -24,6 +24,7 @@ mod refresh;
 mod render;
 mod sources;
 mod status;
+mod view;
 mod watch;
 mod windows;
 

@@ -35,6 +35,7 @@ use super::{
     refresh::{self, Refresh, Sight, Standing},
     sources::{self, sources},
     status::{self, Done},
+    view,
 };
 use crate::{
     fetch::{Seat, Source},
@@ -63,6 +64,9 @@ impl Reconcile for ExternalSecrets {
         }
         if gather::is_foreign(part, &object) {
             return Ok(Next::WaitForChange);
+        }
+        if view::is_older(&object, &part.memory.of(&key)) {
+            return Ok(Next::After(view::LOOK_AGAIN));
         }
         let began = Instant::now();
         let result = Box::pin(look(part, &object, &key)).await;
@@ -481,6 +485,7 @@ async fn write_status(
     match kit::status::replace(client, &changed).await {
         Ok(written) => {
             part.kept(&status, written.status.as_ref());
+            view::wrote(part, &Key::of(&written), &written);
             return Ok(());
         }
         Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(()),
@@ -504,8 +509,8 @@ async fn write_status(
         ));
     }
     latest.status = Some(status);
-    kit::status::replace(client, &latest)
-        .await
-        .map(drop)
-        .map_err(|error| failed(&error))
+    let written = kit::status::replace(client, &latest).await;
+    let written = written.map_err(|error| failed(&error))?;
+    view::wrote(part, &Key::of(&written), &written);
+    Ok(())
 }
