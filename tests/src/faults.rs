@@ -42,6 +42,16 @@ impl Fault {
         }
     }
 
+    /// An answer that is no error, as the AWS JSON protocol has it.
+    pub fn aws_answer(body: &serde_json::Value) -> Self {
+        Self::Answer {
+            status: 200,
+            content_type: "application/x-amz-json-1.1",
+            headers: Vec::new(),
+            body: body.to_string(),
+        }
+    }
+
     /// An error as the Kubernetes API has it.
     pub fn kubernetes(status: u16, reason: &str, message: &str) -> Self {
         let body = serde_json::json!({

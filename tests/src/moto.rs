@@ -31,7 +31,7 @@ pub struct Moto {
 pub struct Call {
     /// `GetSecretValue`, say.
     pub operation: String,
-    /// What was asked for.
+    /// What was asked for: the body, or the fields of a form, as STS has them.
     pub body: Value,
     /// The access key that signed it.
     pub access_key: String,
@@ -92,7 +92,7 @@ impl Moto {
         Ok(())
     }
 
-    /// Faults by operation, such as `GetSecretValue`.
+    /// Faults by operation, such as `GetSecretValue`, and by who asks: `GetSecretValue by AKIAEXAMPLE`.
     pub fn faults(&self) -> &Faults {
         &self.state.faults
     }
@@ -201,7 +201,9 @@ async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response<B
         .calls
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .push(call);
+        .push(call.clone());
+    let whose = format!("{} by {}", call.operation, call.access_key);
+    let fault = fault.or_else(|| front.faults.meet(&whose));
     match fault.clone() {
         Some(Fault::Answer {
             status,
@@ -252,10 +254,31 @@ fn describe(headers: &HeaderMap, body: &[u8]) -> Call {
     let mut scope = credential.split('/');
     Call {
         operation: operation.or(action).unwrap_or("unknown").to_owned(),
-        body: serde_json::from_slice(body).unwrap_or_default(),
+        body: serde_json::from_slice(body).unwrap_or_else(|_| fields(&form)),
         access_key: scope.next().unwrap_or_default().to_owned(),
         region: scope.nth(1).unwrap_or_default().to_owned(),
     }
+}
+
+/// The fields of a form.
+fn fields(form: &str) -> Value {
+    let fields = form.split('&').filter_map(|field| field.split_once('='));
+    fields
+        .map(|(name, value)| (name.to_owned(), Value::String(percent_decoded(value))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let text = text.replace('+', " ");
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        bytes.extend(u8::from_str_radix(digits, 16));
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The moto of this process.
@@ -300,3 +323,18 @@ impl Behind {
 
 const TARGET: &str = "x-amz-target";
 const PATIENCE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_of_a_form_are_decoded() {
+        let found =
+            fields("Action=AssumeRole&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr&ExternalId=a+b");
+        let expected = json!({
+            "Action": "AssumeRole", "RoleArn": "arn:aws:iam::1:role/r", "ExternalId": "a b",
+        });
+        assert_eq!(found, expected);
+    }
+}

@@ -26,7 +26,7 @@ const COMMAND_LINES: &str = "command lines of children";
 const ENVIRONMENTS: &str = "environments of children";
 
 #[tokio::test]
-async fn no_secret_value_is_seen_anywhere() -> Result<(), Failure> {
+async fn t11_no_secret_value_is_seen_anywhere() -> Result<(), Failure> {
     let values = Values {
         sealed: String::from("canary-sealed-8f2e61"),
         from_aws: String::from("canary-from-aws-77b0c4"),

@@ -1,5 +1,7 @@
 //! AWS that refuses, throttles, fails, or is not there. One test at a time: they share one AWS.
 
+#[path = "external/denied.rs"]
+mod denied;
 #[path = "external/stage.rs"]
 mod stage;
 

@@ -1,8 +1,14 @@
 //! What an ExternalSecret may ask for besides a value: searches, versions, tags, templates, policies,
 //! generators, roles, and one ExternalSecret for many namespaces.
 
+#[path = "external/cases.rs"]
+mod cases;
+#[path = "external/ownership.rs"]
+mod ownership;
 #[path = "external/stage.rs"]
 mod stage;
+#[path = "external/stores.rs"]
+mod stores;
 
 use std::collections::BTreeMap;
 

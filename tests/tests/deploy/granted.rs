@@ -95,6 +95,58 @@ async fn t10_a_namespaced_installation_has_no_right_outside_of_its_namespaces()
     Ok(())
 }
 
+/// CVE-2024-45041: rights that are a way to all others. Only delivery has such, in a file of its own.
+#[tokio::test]
+async fn t10_no_role_of_ours_is_a_way_to_more_rights() -> Result<(), Failure> {
+    for rendered in rendered::all().await? {
+        for role in rendered
+            .objects
+            .iter()
+            .filter(|object| object["rules"].is_array())
+        {
+            for rule in role["rules"].as_array().into_iter().flatten() {
+                let holds = |field: &str, words: &[&str]| {
+                    let all = rule[field].as_array().into_iter().flatten();
+                    all.filter_map(|word| word.as_str())
+                        .any(|word| words.contains(&word))
+                };
+                let way = holds(
+                    "verbs",
+                    &[
+                        "*",
+                        "bind",
+                        "escalate",
+                        "impersonate",
+                        "approve",
+                        "sign",
+                        "deletecollection",
+                    ],
+                ) || holds(
+                    "apiGroups",
+                    &[
+                        "*",
+                        "rbac.authorization.k8s.io",
+                        "admissionregistration.k8s.io",
+                        "apiextensions.k8s.io",
+                    ],
+                ) || holds(
+                    "resources",
+                    &["*", "pods/exec", "pods/attach", "nodes/proxy", "nodes"],
+                );
+                assert!(
+                    !way,
+                    "{} {}: {rule}",
+                    rendered.name, role["metadata"]["name"]
+                );
+                if holds("resources", &["serviceaccounts/token"]) {
+                    assert_eq!(rule["verbs"], json!(["create"]), "{}", rendered.name);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_published_keys_are_readable_by_everybody_who_may_log_in() -> Result<(), Failure> {
     let plane = ControlPlane::shared().await?;
