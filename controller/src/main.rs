@@ -13,6 +13,7 @@ mod serve;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use kit::exec::confine::{self, LaunchError};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tracing::error;
 
@@ -29,6 +30,9 @@ const WORKER_THREADS: usize = 2;
 const MAX_BLOCKING_THREADS: usize = 8;
 
 fn main() -> ExitCode {
+    if confine::is_launch(std::env::args_os()) {
+        return become_a_child();
+    }
     let arguments = Arguments::parse();
     if arguments.version {
         print_version();
@@ -62,6 +66,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// We were started by ourselves to become `git` or `kustomize`, with less than we have.
+#[expect(clippy::print_stderr, reason = "who started us reads it there")]
+fn become_a_child() -> ExitCode {
+    let Err(error) = confine::launch(std::env::args_os());
+    eprintln!("{}: {error}", LaunchError::SAID);
+    ExitCode::from(LaunchError::EXIT_CODE)
 }
 
 /// The version in the form of the incumbent's.

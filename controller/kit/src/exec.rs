@@ -1,32 +1,50 @@
 //! The only place where a process starts.
 //!
 //! No shell, an absolute path, a cleared environment, a process group of its own that is killed as
-//! a whole, and limits on time and output. Children work on tenant input, so nothing of ours
-//! reaches them but what the caller names.
+//! a whole, and limits on time, output, memory and files. Children work on tenant input, so nothing
+//! of ours reaches them but what the caller names, and they reach nothing else ([`confine`]).
+
+pub mod confine;
+mod places;
 
 use std::{
     ffi::{OsStr, OsString},
     os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::OnceLock,
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, Command as Tokio},
-    sync::Semaphore,
 };
+use tracing::warn;
 
+use self::{
+    confine::{Confinement, LaunchError},
+    places::Place,
+};
 use crate::{SecretBytes, redact};
-
-/// How many children run at the same time. Their memory counts in our pod.
-const CHILDREN: usize = 4;
 
 /// How much of what a child says on stderr is kept.
 const LONGEST_STDERR: usize = 16 * 1_024;
 
-static RUNNING: Semaphore = Semaphore::const_new(CHILDREN);
+static LAUNCHER: OnceLock<PathBuf> = OnceLock::new();
+
+/// Starts all children through this program from now on, which must call [`confine::launch`] when
+/// it is asked to. A process says this once, at its start: children before it are not confined.
+///
+/// Logs what this kernel cannot do.
+pub fn launch_through(launcher: &Path) {
+    if LAUNCHER.set(launcher.to_owned()).is_ok() && !confine::is_enforced() {
+        warn!(
+            "this kernel has no Landlock, so git and kustomize are limited in memory and files, but can read \
+             what this process can: use Linux 5.13 or newer with landlock among its security modules"
+        );
+    }
+}
 
 /// What a process may use.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +96,14 @@ pub enum ExecError {
         #[source]
         source: std::io::Error,
     },
+    /// The launcher did not start it.
+    #[error("run {program}: {said}")]
+    NotConfined {
+        /// The file name of the program.
+        program: String,
+        /// What the launcher said.
+        said: String,
+    },
     /// The path is not absolute, so it could name anything.
     #[error("run {0}: the path of a program must be absolute")]
     NotAbsolute(String),
@@ -107,6 +133,8 @@ pub struct Command {
     directory: PathBuf,
     stdin: Vec<u8>,
     limits: Limits,
+    confinement: Confinement,
+    place: Place,
 }
 
 enum EnvironmentValue {
@@ -125,6 +153,8 @@ impl Command {
             directory: PathBuf::from("/"),
             stdin: Vec::new(),
             limits: Limits::default(),
+            confinement: Confinement::default(),
+            place: Place::Here,
         }
     }
 
@@ -183,6 +213,20 @@ impl Command {
         self
     }
 
+    /// Replaces what it has of this machine.
+    #[must_use]
+    pub fn confined(mut self, confinement: Confinement) -> Self {
+        self.confinement = confinement;
+        self
+    }
+
+    /// It talks to this server, and takes a place among those who do.
+    #[must_use]
+    pub fn talks_to(mut self, host: &str) -> Self {
+        self.place = Place::At(host.to_owned());
+        self
+    }
+
     /// Runs it to its end, whatever its exit code.
     ///
     /// Dropping the future kills the process.
@@ -191,7 +235,7 @@ impl Command {
     /// [`ExecError`] when it could not be started or had to be ended.
     pub async fn run(self) -> Result<Output, ExecError> {
         let program = self.name();
-        let _running = RUNNING.acquire().await;
+        let _running = self.place.take().await;
         let limits = self.limits;
         let mut group = self.start()?;
         let work = group.communicate(&program, self.stdin, limits.output_bytes);
@@ -213,8 +257,7 @@ impl Command {
         if !self.program.is_absolute() {
             return Err(ExecError::NotAbsolute(self.program.display().to_string()));
         }
-        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-        let mut command = Tokio::new(&self.program);
+        let mut command = self.launched();
         command
             .args(&self.arguments)
             .env_clear()
@@ -237,6 +280,19 @@ impl Command {
             source,
         })?;
         Ok(Group { child })
+    }
+
+    /// The program, or the launcher that becomes it.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    fn launched(&self) -> Tokio {
+        match LAUNCHER.get() {
+            None => Tokio::new(&self.program),
+            Some(launcher) => {
+                let mut command = Tokio::new(launcher);
+                command.args(self.confinement.arguments(&self.program));
+                command
+            }
+        }
     }
 }
 
@@ -306,6 +362,14 @@ impl Group {
         let ((), stdout, stderr) = tokio::try_join!(feed, collect, listen)?;
         let status = self.child.wait().await.map_err(failed)?;
         let stderr = redact::foreign(&String::from_utf8_lossy(&stderr));
+        if status.code() == Some(LaunchError::EXIT_CODE.into())
+            && stderr.starts_with(LaunchError::SAID)
+        {
+            return Err(ExecError::NotConfined {
+                program: program.to_owned(),
+                said: stderr,
+            });
+        }
         Ok(Output {
             status_code: status.code(),
             stdout,
