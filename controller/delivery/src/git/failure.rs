@@ -65,6 +65,17 @@ pub enum GitError {
         /// What `git` said.
         said: String,
     },
+    /// The server sends more than we take.
+    #[error(
+        "{url} sends more than {} MiB for this revision, the limit of one fetch: keep large files out of the repository, or split it",
+        limit >> 20
+    )]
+    PackTooLarge {
+        /// The repository.
+        url: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// Anything else that `git` said about the server.
     #[error("git could not read {url}: {said}")]
     Remote {

@@ -5,6 +5,7 @@
 
 mod address;
 pub mod credentials;
+mod disk;
 pub mod failure;
 pub mod objects;
 pub mod oid;
@@ -20,5 +21,5 @@ pub use failure::GitError;
 pub use oid::Oid;
 pub use process::Git;
 pub use reference::{Reference, ReferenceError};
-pub use store::{Identity, Repositories, Repository};
+pub use store::{Budget, Identity, Repositories, Repository};
 pub use url::{RemoteUrl, UrlError, UserInfo};

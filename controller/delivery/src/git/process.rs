@@ -7,7 +7,7 @@ use std::{
 
 use kit::{
     SecretBytes,
-    exec::{self, Command, Limits},
+    exec::{self, Command, Limits, confine::Confinement},
 };
 
 use super::{address::Pin, credentials::Credentials, failure::GitError, url::RemoteUrl};
@@ -16,6 +16,8 @@ use super::{address::Pin, credentials::Credentials, failure::GitError, url::Remo
 #[derive(Debug, Clone)]
 pub struct Git {
     program: PathBuf,
+    /// Where it keeps the programs that it starts itself.
+    libexec: PathBuf,
 }
 
 impl Git {
@@ -29,40 +31,57 @@ impl Git {
     /// [`GitError::Missing`] or [`GitError::TooOld`].
     pub async fn find() -> Result<Self, GitError> {
         let program = exec::find("git").ok_or(GitError::Missing)?;
-        let output = Command::new(&program)
-            .arg("--version")
-            .limits(Limits {
-                time: Duration::from_secs(10),
-                output_bytes: 4_096,
-            })
-            .run()
-            .await?;
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let text = ask(&program, "--version").await?;
         let version = version_in(&text);
         if version.is_none_or(|version| version < Self::MINIMUM) {
             return Err(GitError::TooOld(text));
         }
-        Ok(Self { program })
+        let libexec = PathBuf::from(ask(&program, "--exec-path").await?);
+        Ok(Self { program, libexec })
     }
 
-    /// A command on the bare repository in `directory`, without any way to the network.
+    /// A command that reads the bare repository in `directory`, without any way to the network.
     pub(super) fn local(&self, directory: &Path) -> Command {
-        Settings::default().local().apply(self.command(directory))
+        let confinement = self.confinement().reads(directory);
+        self.local_in(directory, confinement)
     }
 
-    /// A command on the bare repository in `directory` that may talk to this server alone.
+    /// A command that changes the bare repository in `directory`, without any way to the network.
+    pub(super) fn housekeeping(&self, directory: &Path, longest_file: u64) -> Command {
+        let confinement = self.confinement().writes(directory);
+        self.local_in(directory, confinement.longest_file(longest_file))
+    }
+
+    fn local_in(&self, directory: &Path, confinement: Confinement) -> Command {
+        let command = self.command(directory).confined(confinement);
+        Settings::default().local().apply(command)
+    }
+
+    /// A command on the bare repository in `directory` that may talk to this server alone, and write no file that is
+    /// longer.
     pub(super) fn remote(
         &self,
         directory: &Path,
         url: &RemoteUrl,
         credentials: &Credentials,
         pin: Option<&Pin>,
+        longest_file: u64,
     ) -> Command {
+        let confinement = self.confinement().writes(directory).with_network();
+        let command = self
+            .command(directory)
+            .confined(confinement.longest_file(longest_file))
+            .talks_to(&url.origin());
         Settings::default()
             .local()
             .remote(directory, url, credentials)
             .pinned(pin)
-            .apply(self.command(directory))
+            .apply(command)
+    }
+
+    fn confinement(&self) -> Confinement {
+        let own = Confinement::default().memory(MOST_MEMORY);
+        own.with_libraries().runs(&self.program).runs(&self.libexec)
     }
 
     fn command(&self, directory: &Path) -> Command {
@@ -73,6 +92,17 @@ impl Git {
             .env("GIT_DIR", directory)
             .env("HOME", directory)
     }
+}
+
+/// What `git` says about itself.
+async fn ask(program: &Path, question: &str) -> Result<String, GitError> {
+    let command = Command::new(program).arg(question).limits(Limits {
+        time: Duration::from_secs(10),
+        output_bytes: 4_096,
+    });
+    let confinement = Confinement::default().with_libraries();
+    let output = command.confined(confinement).run().await?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Configuration handed over in the environment: off the disk, and secrets off the argument list.
@@ -158,6 +188,9 @@ fn version_in(text: &str) -> Option<(u32, u32)> {
 /// Where the certificates of a Secret are kept, beside the objects of the repository that they lead to.
 pub(super) const CA_FILE: &str = "ca.pem";
 
+/// Unpacking what a server sends takes a window of deltas and the largest file that is no large one (`core.bigFileThreshold`).
+const MOST_MEMORY: u64 = 512 << 20;
+
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("GIT_ASKPASS", ""),
     ("GIT_ATTR_NOSYSTEM", "1"),
@@ -180,6 +213,8 @@ const CONFIGURATION: &[(&str, &str)] = &[
     ("core.hooksPath", "/dev/null"),
     ("credential.helper", ""),
     ("fetch.recurseSubmodules", "false"),
+    // All that comes with a fetch is one pack: one file, whose length is limited.
+    ("fetch.unpackLimit", "1"),
     // Flaws of old, honest histories; the objects are only ever read, never checked out.
     ("fetch.fsck.badTimezone", "ignore"),
     ("fetch.fsck.missingSpaceBeforeDate", "ignore"),
@@ -219,7 +254,7 @@ mod tests {
             .ok()
             .unwrap();
         let credentials = Credentials::from_url(info.as_ref()).unwrap();
-        let command = git.remote(directory.path(), &url, &credentials, None);
+        let command = git.remote(directory.path(), &url, &credentials, None, 0);
         let output = command
             .arg("config")
             .arg("--list")

@@ -22,6 +22,8 @@ pub struct Remote<'a> {
     pub credentials: &'a Credentials,
     /// How long one operation may take.
     pub timeout: Duration,
+    /// How many bytes the pack of one fetch may have.
+    pub largest_pack: u64,
 }
 
 /// One line of a server's list.
@@ -48,7 +50,7 @@ impl Remote<'_> {
         let pin = address::resolve(self.url).await?;
         let mut command = self
             .git
-            .remote(directory, self.url, self.credentials, pin.as_ref())
+            .remote(directory, self.url, self.credentials, pin.as_ref(), 0)
             .args(["ls-remote", "--quiet", "--", &url, "HEAD"]);
         if let Some(name) = reference.remote_name() {
             command = command.arg(&name).arg(format!("{name}^{{}}"));
@@ -88,7 +90,13 @@ impl Remote<'_> {
         let refspec = format!("+{source}:{}", kept_under(reference));
         let command = self
             .git
-            .remote(directory, self.url, self.credentials, pin.as_ref())
+            .remote(
+                directory,
+                self.url,
+                self.credentials,
+                pin.as_ref(),
+                self.largest_pack,
+            )
             .args([
                 "fetch",
                 "--quiet",

@@ -9,13 +9,14 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::RwLock;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::hex;
 
 use super::{
     Oid,
     credentials::Credentials,
+    disk,
     failure::GitError,
     objects::{self, Listed},
     process::{CA_FILE, Git},
@@ -47,13 +48,34 @@ pub enum Identity {
 pub struct Repositories {
     git: Git,
     root: PathBuf,
+    budget: Budget,
     open: Mutex<HashMap<PathBuf, Arc<Repository>>>,
+}
+
+/// What one repository may take of the disk.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// The most bytes of one fetch.
+    pub pack_bytes: u64,
+    /// The most bytes of all that was fetched; over it, what no reference needs any more goes, and then all of it.
+    pub repository_bytes: u64,
+}
+
+impl Default for Budget {
+    /// 512 MiB and 1 GiB. One commit of the Linux kernel takes 250 MiB.
+    fn default() -> Self {
+        Self {
+            pack_bytes: 512 << 20,
+            repository_bytes: 1 << 30,
+        }
+    }
 }
 
 /// One bare repository.
 pub struct Repository {
     git: Git,
     directory: PathBuf,
+    budget: Budget,
     /// Fetching adds and readers may go on; making anew and packing exclude them.
     state: RwLock<State>,
     /// One fetch at a time: they share lock files.
@@ -77,8 +99,16 @@ impl Repositories {
         Ok(Self {
             git,
             root,
+            budget: Budget::default(),
             open: Mutex::default(),
         })
+    }
+
+    /// Allows each repository this much of the disk.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
     }
 
     /// The program.
@@ -96,6 +126,7 @@ impl Repositories {
             Arc::new(Repository {
                 git: self.git.clone(),
                 directory,
+                budget: self.budget,
                 state: RwLock::default(),
                 fetching: tokio::sync::Mutex::default(),
             })
@@ -142,21 +173,29 @@ impl Repository {
             url,
             credentials,
             timeout,
+            largest_pack: self.budget.pack_bytes,
         };
         let (reference, commit) = remote.resolve(&self.directory, reference).await?;
         if remote::kept(&self.git, &self.directory, &reference).await? == Some(commit) {
             return Ok((reference, commit));
         }
-        match remote.fetch(&self.directory, &reference).await {
+        self.make_room(credentials).await?;
+        let fetched = remote.fetch(&self.directory, &reference).await;
+        match fetched.map_err(|error| self.explained(url, error)) {
             Err(GitError::Local(said)) => {
                 warn!(error = %said, "the local copy of a repository is made anew");
                 self.make_anew(credentials).await?;
                 let commit = remote.fetch(&self.directory, &reference).await?;
                 Ok((reference, commit))
             }
-            other => {
-                let commit = other?;
-                self.pack_if_many().await;
+            Err(error) => {
+                disk::remove_unfinished(&self.directory);
+                Err(error)
+            }
+            Ok(commit) => {
+                if disk::packs(&self.directory) >= MOST_PACKS {
+                    self.pack().await;
+                }
                 Ok((reference, commit))
             }
         }
@@ -201,7 +240,7 @@ impl Repository {
 
     async fn make_anew(&self, credentials: &Credentials) -> Result<(), GitError> {
         let _alone = self.state.write().await;
-        remove_directory(&self.directory)?;
+        disk::remove_directory(&self.directory)?;
         self.initialise().await?;
         self.write_ca(credentials)
     }
@@ -215,12 +254,12 @@ impl Repository {
             "HEAD.lock",
             "config.lock",
         ] {
-            remove_file(&self.directory.join(lock))?;
+            disk::remove_file(&self.directory.join(lock))?;
         }
-        let command =
-            self.git
-                .local(&self.directory)
-                .args(["init", "--quiet", "--bare", "--template="]);
+        let command = self
+            .git
+            .housekeeping(&self.directory, LONGEST_SETTING)
+            .args(["init", "--quiet", "--bare", "--template="]);
         let output = command.run().await?;
         if output.is_success() {
             return Ok(());
@@ -242,22 +281,44 @@ impl Repository {
         Ok(())
     }
 
-    /// Each fetch leaves a pack. Many packs are slow and hold what no reference needs any more.
-    async fn pack_if_many(&self) {
-        let packs = std::fs::read_dir(self.directory.join("objects/pack"));
-        let packs = packs.map_or(0, |entries| {
-            let packs = entries
-                .flatten()
-                .filter(|entry| entry.path().extension().is_some_and(|kind| kind == "pack"));
-            packs.count()
-        });
-        if packs < MOST_PACKS {
-            return;
+    /// `git` says nothing of a pack that the kernel cut off: the pack itself tells.
+    fn explained(&self, url: &RemoteUrl, error: GitError) -> GitError {
+        let limit = self.budget.pack_bytes;
+        if disk::longest_unfinished(&self.directory) < limit {
+            return error;
         }
+        GitError::PackTooLarge {
+            url: url.to_string(),
+            limit,
+        }
+    }
+
+    /// Sees to it that one more fetch is within the budget. The caller is the only one who fetches.
+    async fn make_room(&self, credentials: &Credentials) -> Result<(), GitError> {
+        disk::remove_unfinished(&self.directory);
+        let is_full = || {
+            let after = disk::size(&self.directory).saturating_add(self.budget.pack_bytes);
+            after > self.budget.repository_bytes
+        };
+        if is_full() {
+            self.pack().await;
+        }
+        if is_full() {
+            info!(
+                repository = %self.directory.display(),
+                "what was fetched is over its budget on the disk and is fetched anew"
+            );
+            self.make_anew(credentials).await?;
+        }
+        Ok(())
+    }
+
+    /// Each fetch leaves a pack. Many packs are slow and hold what no reference needs any more.
+    async fn pack(&self) {
         let _alone = self.state.write().await;
         let command = self
             .git
-            .local(&self.directory)
+            .housekeeping(&self.directory, self.budget.repository_bytes)
             .args(["gc", "--quiet", "--prune=now"]);
         if let Err(error) = command.run().await {
             debug!(%error, "a repository could not be packed");
@@ -275,22 +336,11 @@ fn directory_name(url: &RemoteUrl, identity: &Identity) -> String {
     format!("{}{SUFFIX}", hex::lower(&digest[..16]))
 }
 
-fn remove_directory(path: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn remove_file(path: &Path) -> std::io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 /// What our directories end in; others under the same root are left alone.
 const SUFFIX: &str = ".git";
+
+/// Of what `git init` writes.
+const LONGEST_SETTING: u64 = 1 << 20;
 
 /// So many fetches go by before a repository is packed.
 const MOST_PACKS: usize = 50;
