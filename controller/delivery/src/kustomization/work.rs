@@ -129,7 +129,7 @@ impl Applying {
         }
         let key = rendering.key().to_owned();
         let kustomize = self.parts.kustomize.as_ref();
-        let (manifests, is_exact) = rendering.run(tree, source, kustomize, &variables).await?;
+        let (manifests, is_exact) = rendering.run(tree, source, kustomize, variables).await?;
         let (desired, served) = gather::desired(&self.kinds, object, owner, manifests).await?;
         served.iter().for_each(|served| self.watched.watch(served));
         self.watched

@@ -3,23 +3,28 @@
 use std::{path::PathBuf, time::Duration};
 
 use kit::{
-    exec::{Command, ExecError, Limits},
+    exec::{Command, ExecError, Limits, confine::Confinement},
     redact,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::references::{self, Files};
-use crate::tree::{Snapshot, Source, TreeError, TreePath};
+use super::{
+    aside::aside,
+    budget::{Budget, ReadError},
+    references::{self, Files},
+};
+use crate::tree::{Snapshot, Source, TreePath};
 
 /// The program `signet-kustomize`.
 #[derive(Debug, Clone)]
 pub struct Kustomize {
     program: PathBuf,
+    memory_bytes: u64,
 }
 
 /// What is built.
-pub struct Build<'a> {
+pub(super) struct Build<'a> {
     /// The directory.
     pub directory: &'a TreePath,
     /// What the Flux Kustomization adds, as `kustomize/overlay.go` reads it.
@@ -44,19 +49,40 @@ pub enum KustomizeError {
     /// It ended without an answer.
     #[error("signet-kustomize ended without an answer: {0}")]
     NoAnswer(String),
+    /// It wants more memory than it may have.
+    #[error(
+        "kustomize build of {directory} needs more than {} MiB of memory, the limit of one build: divide it among several Kustomizations",
+        limit >> 20
+    )]
+    Memory {
+        /// The directory.
+        directory: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// It wants ever more files.
     #[error("kustomize build of {0} asks for files in too many rounds")]
     Rounds(String),
-    /// A file cannot be read out of the repository.
+    /// A file cannot be read out of the repository, or the files are too many.
     #[error(transparent)]
-    Tree(#[from] TreeError),
+    Read(#[from] ReadError),
 }
 
 impl Kustomize {
     /// The program at this absolute path.
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        Self { program }
+        Self {
+            program,
+            memory_bytes: MOST_MEMORY,
+        }
+    }
+
+    /// Lets one build have this much memory.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.memory_bytes = bytes;
+        self
     }
 
     /// Builds with these files, and with whatever else of the tree kustomize asks for. Returns YAML documents, one
@@ -64,12 +90,13 @@ impl Kustomize {
     ///
     /// # Errors
     /// [`KustomizeError`].
-    pub async fn build(
+    pub(super) async fn build(
         &self,
         build: &Build<'_>,
         tree: &Snapshot,
         source: &impl Source,
         mut files: Files,
+        budget: &mut Budget,
     ) -> Result<(Vec<String>, Vec<TreePath>), KustomizeError> {
         let mut asked_for = Vec::new();
         for _ in 0..MOST_ROUNDS {
@@ -89,7 +116,7 @@ impl Kustomize {
                 .iter()
                 .filter_map(|path| TreePath::of_user(path).ok())
                 .collect();
-            let read = references::read(tree, source, needed).await?;
+            let read = references::read(tree, source, needed, budget).await?;
             if read.keys().all(|path| files.contains_key(path)) {
                 break;
             }
@@ -111,9 +138,23 @@ impl Kustomize {
                 time: LONGEST_BUILD,
                 output_bytes: LONGEST_ANSWER,
             })
+            .confined(
+                Confinement::default()
+                    .with_libraries()
+                    .memory(self.memory_bytes),
+            )
+            // From here on Go's collector works harder, before the limit ends it.
+            .env("GOMEMLIMIT", (self.memory_bytes / 4 * 3).to_string())
             .run()
             .await?;
-        answer_in(&output.stdout).ok_or(KustomizeError::NoAnswer(output.stderr))
+        if output.stderr.contains(OUT_OF_MEMORY) {
+            return Err(KustomizeError::Memory {
+                directory: build.directory.to_string(),
+                limit: self.memory_bytes,
+            });
+        }
+        let answer = aside(move || answer_in(&output.stdout)).await;
+        answer.ok_or(KustomizeError::NoAnswer(output.stderr))
     }
 }
 
@@ -181,6 +222,10 @@ fn answer_in(output: &[u8]) -> Option<Answer> {
 /// A build of thousands of objects takes seconds.
 const LONGEST_BUILD: Duration = Duration::from_secs(90);
 const LONGEST_ANSWER: usize = 64 << 20;
+/// A build of thousands of objects takes 200 MiB.
+const MOST_MEMORY: u64 = 1 << 30;
+/// How Go's runtime ends.
+const OUT_OF_MEMORY: &str = "out of memory";
 /// Each round is another build; an honest repository needs one or two.
 const MOST_ROUNDS: usize = 20;
 
@@ -195,9 +240,11 @@ mod tests {
     async fn the_contents_follow_the_list_in_its_order() {
         let (tree, source) =
             snapshot(&[("a.yaml", "AA"), ("b.yaml", "B"), ("z", "-> a.yaml")]).await;
-        let wanted = ["z", "a.yaml"].map(|path| TreePath::of_user(path).unwrap());
-        let files = references::read(&tree, &source, wanted).await.unwrap();
         let root = TreePath::default();
+        let wanted = ["z", "a.yaml"].map(|path| TreePath::of_user(path).unwrap());
+        let files = references::read(&tree, &source, wanted, &mut Budget::of(&root))
+            .await
+            .unwrap();
         let build = Build {
             directory: &root,
             overlay: json!({"namePrefix": "x-"}),

@@ -4,6 +4,8 @@
 //! ([`kustomize`]), which is fed the files over a pipe. Both end in [`Manifest`]s.
 
 mod ambiguous;
+mod aside;
+mod budget;
 mod finish;
 pub mod kustomize;
 mod manifest;
@@ -12,6 +14,7 @@ mod references;
 mod scan;
 mod substitute;
 
+pub use budget::ReadError;
 pub use finish::{Finish, finish};
 pub use manifest::{Manifest, ManifestError};
 pub use plain::{RenderError, Rendering, plan};

@@ -8,6 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     ambiguous,
+    aside::aside,
+    budget::{Budget, ReadError},
     kustomize::{Build, Kustomize, KustomizeError},
     manifest::{Manifest, ManifestError},
     references::{self, Files, kustomization_file},
@@ -58,9 +60,9 @@ pub enum RenderError {
         /// What is wrong.
         cause: SubstitutionError,
     },
-    /// A file cannot be read.
+    /// A file cannot be read, or the files are too many.
     #[error(transparent)]
-    Tree(#[from] TreeError),
+    Read(#[from] ReadError),
     /// A file is not YAML.
     #[error("{origin}: {message}")]
     Yaml {
@@ -77,6 +79,8 @@ pub struct Rendering {
     files: Files,
     way: Way,
     key: String,
+    /// What is left for what kustomize asks for.
+    budget: Budget,
 }
 
 enum Way {
@@ -115,42 +119,50 @@ pub async fn plan(
     let all_files = resources
         .iter()
         .all(|resource| matches!(resource, Resource::File(_)));
-    if !has_file && all_files && !transforms(spec) {
-        let paths = resources.iter().map(|resource| match resource {
-            Resource::File(path) | Resource::Directory(path) => path.clone(),
-        });
-        let files = references::read(tree, source, paths).await?;
-        let is_ambiguous =
-            |content: &Vec<u8>| std::str::from_utf8(content).is_ok_and(ambiguous::is_ambiguous);
-        let way = if files.values().any(is_ambiguous) {
-            let resources: Vec<String> = files
-                .keys()
-                .map(|path| relative_to(&directory, path))
-                .collect();
-            Way::PlainUnlessKustomize {
-                overlay: overlay(spec, &resources),
-            }
+    let mut budget = Budget::of(&directory);
+    let is_plain = !has_file && all_files && !transforms(spec);
+    let files = if is_plain {
+        let paths = resources.iter().map(|resource| resource.path().clone());
+        references::read(tree, source, paths, &mut budget).await?
+    } else {
+        let own = resources
+            .iter()
+            .map(|resource| relative_to(&directory, resource.path()));
+        let more: Vec<String> = own.chain(spec.components.iter().cloned()).collect();
+        references::follow(tree, source, &directory, &more, &mut budget).await?
+    };
+    let (spec, variables) = (spec.clone(), variables.to_owned());
+    let rendering = aside(move || {
+        let way = if is_plain {
+            way_of_plain(&spec, &directory, &files)
         } else {
-            Way::Plain
+            let resources: Vec<String> = resources
+                .iter()
+                .map(|resource| relative_to(&directory, resource.path()))
+                .collect();
+            Way::Kustomize {
+                overlay: overlay(&spec, &resources),
+            }
         };
-        return Ok(Rendering::new(directory, files, way, spec, variables));
+        Rendering::new(directory, files, way, spec, &variables, budget)
+    });
+    Ok(rendering.await)
+}
+
+/// How a directory of plain files is rendered.
+fn way_of_plain(spec: &KustomizationSpec, directory: &TreePath, files: &Files) -> Way {
+    let is_ambiguous =
+        |content: &Vec<u8>| std::str::from_utf8(content).is_ok_and(ambiguous::is_ambiguous);
+    if !files.values().any(is_ambiguous) {
+        return Way::Plain;
     }
-    let resources: Vec<String> = resources
-        .iter()
-        .map(|resource| match resource {
-            Resource::File(path) | Resource::Directory(path) => relative_to(&directory, path),
-        })
+    let resources: Vec<String> = files
+        .keys()
+        .map(|path| relative_to(directory, path))
         .collect();
-    let more: Vec<String> = resources.iter().chain(&spec.components).cloned().collect();
-    let files = references::follow(tree, source, &directory, &more).await?;
-    let overlay = overlay(spec, &resources);
-    Ok(Rendering::new(
-        directory,
-        files,
-        Way::Kustomize { overlay },
-        spec,
-        variables,
-    ))
+    Way::PlainUnlessKustomize {
+        overlay: overlay(spec, &resources),
+    }
 }
 
 /// As a kustomization file in the directory names it.
@@ -189,8 +201,9 @@ impl Rendering {
         directory: TreePath,
         files: Files,
         way: Way,
-        spec: &KustomizationSpec,
+        mut spec: KustomizationSpec,
         variables: &str,
+        budget: Budget,
     ) -> Self {
         let mut hash = Sha256::new();
         hash.update(RENDERER.as_bytes());
@@ -199,7 +212,6 @@ impl Rendering {
             hash.update(bytes);
         };
         // What only says when and for how long does not change what is rendered.
-        let mut spec = spec.clone();
         (spec.interval, spec.retry_interval, spec.timeout) = (String::new(), None, None);
         part(&mut hash, &serde_json::to_vec(&spec).unwrap_or_default());
         part(&mut hash, variables.as_bytes());
@@ -213,6 +225,7 @@ impl Rendering {
             files,
             way,
             key,
+            budget,
         }
     }
 
@@ -232,19 +245,21 @@ impl Rendering {
         tree: &Snapshot,
         source: &impl Source,
         kustomize: Option<&Kustomize>,
-        variables: &Variables,
+        variables: Variables,
     ) -> Result<(Vec<Manifest>, bool), RenderError> {
         let Self {
             directory,
             files,
             way,
+            mut budget,
             ..
         } = self;
-        let (manifests, exact) = match (way, kustomize) {
-            (Way::Plain, _) | (Way::PlainUnlessKustomize { .. }, None) => (plain(files)?, true),
-            (Way::Kustomize { .. }, None) => {
-                return Err(RenderError::NoKustomize(directory.to_string()));
+        match (way, kustomize) {
+            (Way::Plain, _) | (Way::PlainUnlessKustomize { .. }, None) => {
+                let manifests = aside(move || finished(plain(files)?, &variables)).await?;
+                Ok((manifests, true))
             }
+            (Way::Kustomize { .. }, None) => Err(RenderError::NoKustomize(directory.to_string())),
             (
                 Way::Kustomize { overlay } | Way::PlainUnlessKustomize { overlay },
                 Some(kustomize),
@@ -253,28 +268,36 @@ impl Rendering {
                     directory: &directory,
                     overlay,
                 };
-                let (documents, asked_for) = kustomize.build(&build, tree, source, files).await?;
-                (built(&documents, &directory)?, asked_for.is_empty())
+                let built_by = kustomize.build(&build, tree, source, files, &mut budget);
+                let (documents, asked_for) = built_by.await?;
+                let manifests =
+                    aside(move || finished(built(&documents, &directory)?, &variables)).await?;
+                Ok((manifests, asked_for.is_empty()))
             }
-        };
-        let manifests = if variables.are_used() {
-            substituted(manifests, variables)?
-        } else {
-            manifests
-        };
-        manifests
-            .iter()
-            .try_for_each(Manifest::must_be_addressable)?;
-        refuse_twins(&manifests)?;
-        Ok((manifests, exact))
+        }
     }
+}
+
+/// Puts the variables in, and sees to it that what comes out can be applied.
+fn finished(manifests: Vec<Manifest>, variables: &Variables) -> Result<Vec<Manifest>, RenderError> {
+    let manifests = if variables.are_used() {
+        substituted(manifests, variables)?
+    } else {
+        manifests
+    };
+    manifests
+        .iter()
+        .try_for_each(Manifest::must_be_addressable)?;
+    refuse_twins(&manifests)?;
+    Ok(manifests)
 }
 
 /// The objects of plain files.
 fn plain(files: Files) -> Result<Vec<Manifest>, RenderError> {
     let mut manifests = Vec::new();
     for (path, content) in files {
-        let text = String::from_utf8(content).map_err(|_| TreeError::NotText(path.to_string()))?;
+        let text = String::from_utf8(content)
+            .map_err(|_| ReadError::from(TreeError::NotText(path.to_string())))?;
         manifests.extend(objects_in(&text, path.as_str())?);
     }
     Ok(manifests)
@@ -353,8 +376,10 @@ const RENDERER: &str = "signet 1, kustomize api v0.21.1";
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
-    use crate::tree::tests::snapshot;
+    use crate::{render::aside::tests::all_places, tree::tests::snapshot};
 
     fn spec(path: &str) -> KustomizationSpec {
         KustomizationSpec {
@@ -372,7 +397,7 @@ mod tests {
             .await
             .map_err(|error| error.to_string())?;
         let (manifests, _) = rendering
-            .run(&tree, &source, None, &Variables::default())
+            .run(&tree, &source, None, Variables::default())
             .await
             .map_err(|error| error.to_string())?;
         Ok(manifests
@@ -403,6 +428,20 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    #[tokio::test]
+    async fn parsing_is_done_beside_the_threads_that_serve_everything_else() {
+        let (tree, source) = snapshot(&[("apps/a.yaml", MAP)]).await;
+        let spec = spec("apps");
+        let planned = plan(&tree, &source, &spec, "").await.ok().unwrap();
+        let held = all_places().await;
+        let run = planned.run(&tree, &source, None, Variables::default());
+        let mut run = Box::pin(run);
+        assert!(run.as_mut().now_or_never().is_none());
+        assert!(plan(&tree, &source, &spec, "").now_or_never().is_none());
+        drop(held);
+        assert_eq!(run.await.ok().unwrap().0.len(), 1);
     }
 
     #[tokio::test]
@@ -463,7 +502,7 @@ mod tests {
         variables.set("count", "3").unwrap();
         let rendering = plan(&tree, &source, &spec(""), "").await.ok().unwrap();
         let (manifests, _) = rendering
-            .run(&tree, &source, None, &variables)
+            .run(&tree, &source, None, variables)
             .await
             .ok()
             .unwrap();
@@ -474,7 +513,7 @@ mod tests {
         fewer.set("where", "shop").unwrap();
         let rendering = plan(&tree, &source, &spec(""), "").await.ok().unwrap();
         let error = rendering
-            .run(&tree, &source, None, &fewer)
+            .run(&tree, &source, None, fewer)
             .await
             .err()
             .unwrap()

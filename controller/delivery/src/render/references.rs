@@ -7,8 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::scan;
 pub use super::scan::kustomization_file;
+use super::{
+    aside::aside,
+    budget::{Budget, ReadError},
+    scan,
+};
 use crate::tree::{Blob, Snapshot, Source, TreeError, TreePath};
 
 /// Files with their contents.
@@ -22,7 +26,8 @@ pub(super) async fn follow(
     source: &impl Source,
     directory: &TreePath,
     more: &[String],
-) -> Result<Files, TreeError> {
+    budget: &mut Budget,
+) -> Result<Files, ReadError> {
     let mut found = Found {
         tree,
         files: BTreeSet::new(),
@@ -35,35 +40,41 @@ pub(super) async fn follow(
     }
     let mut contents = Files::new();
     while !level.is_empty() {
-        let files = read(tree, source, std::mem::take(&mut level)).await?;
-        for (path, content) in &files {
-            let base = path.parent().unwrap_or_default();
-            for reference in strings_in(content) {
+        let files = read(tree, source, std::mem::take(&mut level), budget).await?;
+        let (files, references) = aside(move || {
+            let references = references_in(&files);
+            (files, references)
+        })
+        .await;
+        for (base, references) in references {
+            for reference in references {
                 found.reference(&base, &reference, &mut level);
             }
         }
         contents.extend(files);
     }
     found.files.retain(|path| !contents.contains_key(path));
-    contents.extend(read(tree, source, found.files).await?);
+    contents.extend(read(tree, source, found.files, budget).await?);
     Ok(contents)
 }
 
-/// Reads files of the tree; those that are not in it are left out.
+/// Reads files of the tree out of the budget; those that are not in it are left out.
 pub(super) async fn read(
     tree: &Snapshot,
     source: &impl Source,
     paths: impl IntoIterator<Item = TreePath>,
-) -> Result<Files, TreeError> {
+    budget: &mut Budget,
+) -> Result<Files, ReadError> {
     let known = paths
         .into_iter()
         .filter_map(|path| tree.file(&path).map(|blob| (path, blob)));
     let known: Vec<(TreePath, Blob)> = known.collect();
+    budget.take(&known)?;
     let oids: Vec<_> = known.iter().map(|(_, blob)| blob.oid).collect();
     let bytes = known
         .iter()
         .fold(0, |sum: u64, (_, blob)| sum.saturating_add(blob.size));
-    let contents = source.read(&oids, bytes).await?;
+    let contents = source.read(&oids, bytes).await.map_err(TreeError::from)?;
     Ok(known
         .into_iter()
         .map(|(path, _)| path)
@@ -101,6 +112,15 @@ impl Found<'_> {
         let files = names.filter_map(|name| directory.join(name).ok());
         next.extend(files.filter(|path| self.tree.file(path).is_some()));
     }
+}
+
+/// The strings of each file that may be paths, with the directory that they start from.
+fn references_in(files: &Files) -> Vec<(TreePath, Vec<String>)> {
+    let references = files.iter().map(|(path, content)| {
+        let base = path.parent().unwrap_or_default();
+        (base, strings_in(content))
+    });
+    references.collect()
 }
 
 /// All strings of a YAML file that may be paths. A file that does not parse has none: kustomize will say why.
@@ -157,7 +177,9 @@ mod tests {
         ])
         .await;
         let directory = TreePath::of_user("prod").unwrap();
-        let files = follow(&tree, &source, &directory, &["../added".to_owned()])
+        let more = ["../added".to_owned()];
+        let mut budget = Budget::of(&directory);
+        let files = follow(&tree, &source, &directory, &more, &mut budget)
             .await
             .unwrap();
         let names: Vec<&str> = files.keys().map(TreePath::as_str).collect();
@@ -184,9 +206,33 @@ mod tests {
             ("b/kustomization.yaml", "resources: [../a]"),
         ])
         .await;
-        let files = follow(&tree, &source, &TreePath::of_user("a").unwrap(), &[])
+        let directory = TreePath::of_user("a").unwrap();
+        let files = follow(&tree, &source, &directory, &[], &mut Budget::of(&directory))
             .await
             .unwrap();
         assert_eq!(files.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn t25_all_levels_share_one_budget() {
+        let long = format!("# {}\n", "x".repeat(30 << 20));
+        let level = |next: &str| format!("resources: [{next}]\n{long}");
+        let (tree, source) = snapshot(&[
+            ("a/kustomization.yaml", &level("../b")),
+            ("b/kustomization.yaml", &level("../c")),
+            ("c/kustomization.yaml", &level("d.yaml")),
+            ("c/d.yaml", "x"),
+        ])
+        .await;
+        let directory = TreePath::of_user("a").unwrap();
+        let mut budget = Budget::of(&directory);
+        let error = follow(&tree, &source, &directory, &[], &mut budget)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("a and what it refers to are more than 64 MiB"),
+            "{error}"
+        );
     }
 }

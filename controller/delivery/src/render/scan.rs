@@ -11,6 +11,15 @@ pub(super) enum Resource {
     Directory(TreePath),
 }
 
+impl Resource {
+    /// Where it is.
+    pub(super) fn path(&self) -> &TreePath {
+        match self {
+            Self::File(path) | Self::Directory(path) => path,
+        }
+    }
+}
+
 /// The names of kustomization files, in kustomize's order of preference (api/konfig/general.go).
 pub(super) const KUSTOMIZATION_FILES: [&str; 3] =
     ["kustomization.yaml", "kustomization.yml", "Kustomization"];
