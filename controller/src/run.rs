@@ -9,7 +9,7 @@
 //! # Guarantees
 //! Nothing is written without leadership. A part that ends by itself ends the process.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use axum::Router;
 use kit::{Context, Metrics, Shutdown, client, lease};
@@ -23,6 +23,9 @@ use crate::{
 
 /// Design.md section 4.
 const LEASE: &str = "signet-controller";
+
+/// The running program, even if its file was replaced meanwhile.
+const OURSELVES: &str = "/proc/self/exe";
 
 /// How long the parts may take to finish what is under way: less than the 30 s that a pod gets.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -68,6 +71,9 @@ pub(crate) async fn run(mut arguments: Arguments) -> Result<(), RunError> {
         namespace = context.namespace,
         "starts"
     );
+    if arguments.parts.contains(Part::Delivery) {
+        kit::exec::launch_through(Path::new(OURSELVES));
+    }
     let sealed = arguments
         .parts
         .contains(Part::Sealed)
