@@ -13,10 +13,12 @@ use crate::{
     owner::Owner,
 };
 
-/// What every Kustomization of this process last found in its revision. Clones share it.
+/// What every Kustomization has applied, and still had in its revision when it last looked. Clones share it.
+///
+/// To want an object is not enough: a tenant may want what it has no right to.
 #[derive(Clone)]
 pub struct Claims {
-    wanted: Arc<Mutex<HashMap<Owner, HashSet<ObjectId>>>>,
+    held: Arc<Mutex<HashMap<Owner, HashSet<ObjectId>>>>,
     kustomizations: Store<Kustomization>,
 }
 
@@ -25,14 +27,35 @@ impl Claims {
     #[must_use]
     pub fn new(kustomizations: Store<Kustomization>) -> Self {
         Self {
-            wanted: Arc::default(),
+            held: Arc::default(),
             kustomizations,
         }
     }
 
-    /// Replaces what `owner` wants.
-    pub fn set(&self, owner: &Owner, wanted: HashSet<ObjectId>) {
-        self.lock().insert(owner.clone(), wanted);
+    /// `owner` has looked at its revision: of what it held, it keeps only what it still wants. `recorded` stands in for
+    /// what it held, if it did not look before.
+    pub fn keep(&self, owner: &Owner, recorded: &Inventory, wanted: &HashSet<ObjectId>) {
+        let mut held = self.lock();
+        let held = held.entry(owner.clone());
+        let held = held.or_insert_with(|| recorded.ids().cloned().collect());
+        held.retain(|id| wanted.contains(id));
+    }
+
+    /// `owner` has applied these.
+    pub fn hold(&self, owner: &Owner, applied: impl IntoIterator<Item = ObjectId>) {
+        self.lock()
+            .entry(owner.clone())
+            .or_default()
+            .extend(applied);
+    }
+
+    /// `owner` has found that these are not its own.
+    pub fn release<'a>(&self, owner: &Owner, ids: impl IntoIterator<Item = &'a ObjectId>) {
+        if let Some(held) = self.lock().get_mut(owner) {
+            for id in ids {
+                held.remove(id);
+            }
+        }
     }
 
     /// `owner` is gone.
@@ -40,7 +63,7 @@ impl Claims {
         self.lock().remove(owner);
     }
 
-    /// Whether `owner` exists and wants the object.
+    /// Whether `owner` exists and holds the object.
     #[must_use]
     pub fn has(&self, owner: &Owner, id: &ObjectId) -> bool {
         let Some(kustomization) = self.kustomizations.get(&owner.reference()) else {
@@ -49,8 +72,8 @@ impl Claims {
         if kustomization.metadata.deletion_timestamp.is_some() {
             return false;
         }
-        if let Some(wanted) = self.lock().get(owner) {
-            return wanted.contains(id);
+        if let Some(held) = self.lock().get(owner) {
+            return held.contains(id);
         }
         let status = kustomization.status.as_ref();
         let entries = status
@@ -59,12 +82,12 @@ impl Claims {
         Inventory::from_entries(entries.unwrap_or_default()).contains(id)
     }
 
-    /// Somebody other than `owner` who wants the object and has looked at its own revision.
+    /// Somebody other than `owner` who holds the object and has looked at its own revision.
     #[must_use]
     pub fn rival(&self, owner: &Owner, id: &ObjectId) -> Option<Owner> {
         let candidates: Vec<Owner> = {
-            let wanted = self.lock();
-            let others = wanted
+            let held = self.lock();
+            let others = held
                 .iter()
                 .filter(|(other, ids)| *other != owner && ids.contains(id));
             others.map(|(other, _)| other.clone()).collect()
@@ -73,7 +96,7 @@ impl Claims {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Owner, HashSet<ObjectId>>> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_the_last_look_at_the_revision_and_before_that_the_inventory() {
+    fn a_claim_is_what_was_applied_and_before_that_the_inventory() {
         let (store, mut writer) = reflector::store();
         for name in ["one", "two"] {
             writer.apply_watcher_event(&Event::Apply(kustomization(name, &["ns_a__ConfigMap"])));
@@ -119,16 +142,35 @@ mod tests {
         let a: ObjectId = "ns_a__ConfigMap".parse().unwrap();
         assert!(claims.has(&owner("one"), &a) && !claims.has(&owner("missing"), &a));
         assert_eq!(claims.rival(&owner("one"), &a), None);
-        claims.set(&owner("one"), HashSet::new());
-        claims.set(&owner("two"), HashSet::from([a.clone()]));
+        let recorded: Inventory = [(a.clone(), "v1".to_owned())].into_iter().collect();
+        claims.keep(&owner("one"), &recorded, &HashSet::new());
+        claims.keep(&owner("two"), &recorded, &HashSet::from([a.clone()]));
         assert!(!claims.has(&owner("one"), &a));
         assert_eq!(claims.rival(&owner("one"), &a), Some(owner("two")));
         assert_eq!(claims.rival(&owner("two"), &a), None);
+        claims.release(&owner("two"), [&a]);
+        assert_eq!(claims.rival(&owner("one"), &a), None);
+        claims.hold(&owner("two"), [a.clone()]);
+        assert_eq!(claims.rival(&owner("one"), &a), Some(owner("two")));
         let mut deleted = kustomization("two", &[]);
         deleted.metadata.deletion_timestamp = Some(
             k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(jiff::Timestamp::UNIX_EPOCH),
         );
         writer.apply_watcher_event(&Event::Apply(deleted));
         assert_eq!(claims.rival(&owner("one"), &a), None);
+    }
+
+    #[test]
+    fn to_want_an_object_is_no_claim() {
+        let (store, mut writer) = reflector::store();
+        for (name, inventory) in [("one", &["ns_a__ConfigMap"][..]), ("tenant", &[])] {
+            writer.apply_watcher_event(&Event::Apply(kustomization(name, inventory)));
+        }
+        let claims = Claims::new(store);
+        let a: ObjectId = "ns_a__ConfigMap".parse().unwrap();
+        let wanted = HashSet::from([a.clone()]);
+        claims.keep(&owner("tenant"), &Inventory::default(), &wanted);
+        assert_eq!(claims.rival(&owner("one"), &a), None);
+        assert!(!claims.has(&owner("tenant"), &a));
     }
 }

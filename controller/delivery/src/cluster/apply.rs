@@ -59,6 +59,8 @@ pub struct Applied {
     pub id: ObjectId,
     /// What became of it.
     pub change: Change,
+    /// Whether it is ours now: what is skipped may be somebody else's.
+    pub is_ours: bool,
     /// How it looks now; `None` if it was skipped and is not there.
     pub fingerprint: Option<Fingerprint>,
     /// Its resourceVersion as a number.
@@ -101,16 +103,16 @@ impl Applier<'_> {
         };
         let live = self.get(&target).await?;
         if manifest.is_excluded() {
-            return Ok(target.applied(Change::Skipped, live.as_ref()));
+            return Ok(self.skipped(&target, live.as_ref()));
         }
         let Some(live) = live else {
             let created = self.patch(&target, &manifest.value(), Run::Real).await?;
             return Ok(target.applied(Change::Created, Some(&created)));
         };
         if is_excluded(&live) || manifest.says(names::SSA, names::SSA_IF_NOT_PRESENT) {
-            return Ok(target.applied(Change::Skipped, Some(&live)));
+            return Ok(self.skipped(&target, Some(&live)));
         }
-        self.refuse_if_claimed(id, &live)?;
+        self.refuse_if_claimed(&target, manifest, &live).await?;
         match self
             .change(&target, manifest, live.clone(), expectation)
             .await
@@ -235,12 +237,30 @@ impl Applier<'_> {
         Err(Why::Lingers("a finalizer holds it".to_owned()))
     }
 
-    fn refuse_if_claimed(&self, id: &ObjectId, live: &Live) -> Result<(), Why> {
-        match Owner::in_labels(&live.metadata) {
-            Some(other) if other != *self.owner && self.claims.has(&other, id) => {
-                Err(Why::Claimed(other.to_string()))
-            }
-            _ => Ok(()),
+    fn skipped(&self, target: &Target, live: Option<&Live>) -> Applied {
+        let owner = live.and_then(|live| Owner::in_labels(&live.metadata));
+        Applied {
+            is_ours: owner.as_ref() == Some(self.owner),
+            ..target.applied(Change::Skipped, live)
+        }
+    }
+
+    /// Leaves to others what they hold. [`Why::Claimed`] means that it would be ours without them: who may not apply it
+    /// anyway hears that instead, and gets no claim to it.
+    async fn refuse_if_claimed(
+        &self,
+        target: &Target,
+        manifest: &Manifest,
+        live: &Live,
+    ) -> Result<(), Why> {
+        let holder = Owner::in_labels(&live.metadata)
+            .filter(|other| other != self.owner && self.claims.has(other, &target.id));
+        let Some(holder) = holder else {
+            return Ok(());
+        };
+        match self.patch(target, &manifest.value(), Run::Dry).await {
+            Err(why @ (Why::Refused(_) | Why::Unanswered(_))) => Err(why),
+            _ => Err(Why::Claimed(holder.to_string())),
         }
     }
 
@@ -328,6 +348,7 @@ impl Target {
         Applied {
             id: self.id.clone(),
             change,
+            is_ours: true,
             fingerprint: live.map(Live::fingerprint),
             version: live.map_or(0, Live::version),
             served: self.served.clone(),

@@ -40,6 +40,8 @@ pub(super) struct Report {
     pub(super) pruned: Vec<ObjectId>,
     /// What is ours now.
     pub(super) inventory: Inventory,
+    /// What is skipped and somebody else's.
+    pub(super) foreign: Vec<ObjectId>,
     /// Objects that could not be applied.
     pub(super) errors: Vec<ObjectError>,
     /// Objects that could not be deleted.
@@ -53,6 +55,15 @@ impl Report {
             matches!(change, Change::Created | Change::Configured)
         };
         self.changes.iter().any(changed) || !self.pruned.is_empty()
+    }
+
+    /// What this attempt gives a claim to: what was applied, and what only its holder stands before.
+    pub(super) fn claimed(&self) -> impl Iterator<Item = &ObjectId> {
+        let applied = self.changes.iter().map(|(id, _)| id);
+        let applied = applied.filter(|id| !self.foreign.contains(id));
+        let kept_from = self.errors.iter();
+        let kept_from = kept_from.filter(|error| matches!(error.why, Why::Claimed(_)));
+        applied.chain(kept_from.map(|error| &error.id))
     }
 
     /// One line for each change, as in Flux's events (kustomize-controller, `ChangeSet.ToMap`).
@@ -148,10 +159,14 @@ impl Hands<'_> {
         let Applied {
             id,
             change,
+            is_ours,
             fingerprint,
             version,
             served,
         } = applied;
+        if !is_ours {
+            report.foreign.push(id.clone());
+        }
         self.watched.watch(&served);
         if let Some(fingerprint) = fingerprint {
             let desired = Some(step.desired.digest.clone());

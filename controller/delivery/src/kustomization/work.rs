@@ -139,14 +139,16 @@ impl Applying {
                     .map(|desired| (desired.id.group.clone(), desired.id.kind.clone())),
             )
             .await;
-        self.claims.set(
-            owner,
-            desired.iter().map(|desired| desired.id.clone()).collect(),
-        );
+        let wanted = desired.iter().map(|desired| desired.id.clone()).collect();
+        self.claims.keep(owner, &work.recorded, &wanted);
         let digest = digest_of(&desired);
         let plan = self.plan(work, desired);
         let (held_for, prune_later) = (plan.held_for, plan.prune_later);
+        let kept = plan.kept.clone();
         let report = self.record_and_carry_out(work, status, plan).await?;
+        self.claims
+            .hold(owner, kept.into_iter().chain(report.claimed().cloned()));
+        self.claims.release(owner, &report.foreign);
         let complete =
             report.errors.is_empty() && report.prune_errors.is_empty() && !prune_later && is_exact;
         let mut next = held_for.unwrap_or(work.demand.interval);
