@@ -362,13 +362,18 @@ impl Applying {
         now.duration_since(*since) < LONGEST_SIBLING_WAIT
     }
 
+    /// The ServiceAccount to act as, if there is one.
+    pub(super) fn account_of<'a>(&'a self, object: &'a Kustomization) -> Option<&'a str> {
+        let named = Some(object.spec.service_account_name.as_str()).filter(|name| !name.is_empty());
+        named.or(self.policy.default_service_account.as_deref())
+    }
+
     pub(super) fn acting_for(
         &self,
         object: &Kustomization,
         owner: &Owner,
     ) -> Result<Client, ApplyFailure> {
-        let named = Some(object.spec.service_account_name.as_str()).filter(|name| !name.is_empty());
-        match named.or(self.policy.default_service_account.as_deref()) {
+        match self.account_of(object) {
             None => Ok(self.client.clone()),
             Some(name) => impersonating(&self.client, &owner.namespace, name)
                 .map_err(|error| ApplyFailure::Identity(error.to_string())),
