@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -16,6 +19,7 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
+use tracing::warn;
 
 /// Writes the statuses of one kind, and remembers them: the watch shows a write only after a while, and until then an older
 /// status would be taken for the newest.
@@ -24,6 +28,8 @@ pub(crate) struct Statuses<S> {
     field_manager: &'static str,
     /// By uid: the resourceVersion as a number, and the status.
     written: Mutex<HashMap<String, (u64, S)>>,
+    /// Whether it was said that the installed CRD drops what we remember.
+    said_pruned: AtomicBool,
 }
 
 impl<S: Serialize + DeserializeOwned + Default + Clone> Statuses<S> {
@@ -33,6 +39,7 @@ impl<S: Serialize + DeserializeOwned + Default + Clone> Statuses<S> {
             client,
             field_manager,
             written: Mutex::default(),
+            said_pruned: AtomicBool::new(false),
         }
     }
 
@@ -61,7 +68,8 @@ impl<S: Serialize + DeserializeOwned + Default + Clone> Statuses<S> {
             return Ok(());
         };
         // The uid makes a patch of another object of the same name a conflict.
-        let patch = json!({"metadata": {"uid": object.meta().uid}, "status": status});
+        let patched = json!({"status": status});
+        let patch = json!({"metadata": {"uid": object.meta().uid}, "status": patched["status"]});
         let parameters = PatchParams {
             field_manager: Some(self.field_manager.to_owned()),
             ..PatchParams::default()
@@ -78,6 +86,7 @@ impl<S: Serialize + DeserializeOwned + Default + Clone> Statuses<S> {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             Err(error) => Err(error),
             Ok(answer) => {
+                self.say_if_pruned(K::kind(&()).as_ref(), &patched, &answer);
                 self.remember(&answer, object.meta());
                 Ok(())
             }
@@ -102,6 +111,17 @@ impl<S: Serialize + DeserializeOwned + Default + Clone> Statuses<S> {
             .retain(|uid, _| uids.contains(uid));
     }
 
+    /// Flux's own CRD does not know [`WRITTEN`]. Said once, because it cannot be mended from here.
+    fn say_if_pruned(&self, kind: &str, sent: &Value, taken: &Value) {
+        if is_pruned(sent, taken) && !self.said_pruned.swap(true, Ordering::Relaxed) {
+            warn!(
+                kind,
+                "the installed CRD drops status.written: everything works, but every look compares all objects \
+                 with the API server again; our CRD keeps it"
+            );
+        }
+    }
+
     fn remember(&self, answer: &Value, metadata: &ObjectMeta) {
         let version = answer
             .pointer("/metadata/resourceVersion")
@@ -124,6 +144,16 @@ fn version_of(metadata: &ObjectMeta) -> u64 {
     version
         .and_then(|version| version.parse().ok())
         .unwrap_or_default()
+}
+
+/// Whether what we remember was sent and did not stay.
+fn is_pruned(sent: &Value, taken: &Value) -> bool {
+    let remembers = |object: &Value| {
+        object
+            .pointer(WRITTEN)
+            .is_some_and(|value| !value.is_null())
+    };
+    remembers(sent) && !remembers(taken)
 }
 
 /// RFC 7396: what turns `before` into `after`, or `None` if they are equal. Lists are replaced whole.
@@ -151,9 +181,23 @@ fn difference(before: &Value, after: &Value) -> Option<Value> {
     Some(Value::Object(patch))
 }
 
+/// What is ours in the status of an incumbent's kind.
+const WRITTEN: &str = "/status/written";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_that_lost_what_we_remember_was_pruned() {
+        let (ours, theirs) = (
+            json!({"status": {"written": {"a": 1}}}),
+            json!({"status": {"b": 1}}),
+        );
+        assert!(is_pruned(&ours, &theirs));
+        assert!(!is_pruned(&ours, &ours) && !is_pruned(&theirs, &theirs));
+        assert!(!is_pruned(&json!({"status": {"written": null}}), &theirs));
+    }
 
     #[test]
     fn only_what_changed_is_in_the_patch() {
