@@ -8,7 +8,7 @@ use tests::{Coordinates, Failure, Observation, eventually, objects};
 
 use crate::stage::{Shared, Stage};
 
-async fn stage() -> Result<Stage, Failure> {
+async fn stage() -> Result<Stage<'static>, Failure> {
     static SHARED: tests::Shared<Shared> = tests::Shared::const_new();
     tests::share(&SHARED, Shared::start).await?.stage().await
 }
@@ -16,9 +16,7 @@ async fn stage() -> Result<Stage, Failure> {
 #[tokio::test]
 async fn a_plain_directory_is_applied() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("deploy/one.yaml", stage.manifest("one", "first"))?;
+    stage.write("deploy", "one", "first")?;
     stage
         .repository
         .write("deploy/nested/two.yml", stage.manifest("two", "second"))?;
@@ -28,10 +26,7 @@ async fn a_plain_directory_is_applied() -> Result<(), Failure> {
     let commit = stage.deliver("./deploy").await?;
     stage.holds("one", "first").await?;
     stage.holds("two", "second").await?;
-    stage
-        .cluster
-        .condition(&stage.at("app"), "Ready", "True")
-        .await?;
+    stage.ready("app").await?;
     let kustomization = stage.cluster.must_get(&stage.at("app")).await?;
     let revision = format!("main@sha1:{commit}");
     assert_eq!(kustomization["status"]["lastAppliedRevision"], revision);
@@ -70,25 +65,17 @@ async fn an_overlay_is_rendered_by_kustomize() -> Result<(), Failure> {
     repository.write("overlay/kustomization.yaml", overlay)?;
     stage.deliver("./overlay").await?;
     stage.holds("production-one", "patched").await?;
-    stage
-        .cluster
-        .condition(&stage.at("app"), "Ready", "True")
-        .await?;
+    stage.ready("app").await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn drift_is_corrected_and_deleted_objects_are_back() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "from-git"))?;
+    stage.write("", "one", "from-git")?;
     stage.deliver("./").await?;
     stage.holds("one", "from-git").await?;
-    stage
-        .cluster
-        .condition(&stage.at("app"), "Ready", "True")
-        .await?;
+    stage.ready("app").await?;
     let edit = json!({"data": {"key": "by-hand"}});
     stage.cluster.merge(&stage.config_map("one"), &edit).await?;
     stage.holds("one", "from-git").await?;
@@ -99,9 +86,7 @@ async fn drift_is_corrected_and_deleted_objects_are_back() -> Result<(), Failure
 #[tokio::test]
 async fn what_is_not_in_git_is_left_to_others() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     stage.deliver("./").await?;
     stage.holds("one", "first").await?;
     // With another field manager; what kubectl adds is taken away, as by Flux.
@@ -114,9 +99,7 @@ async fn what_is_not_in_git_is_left_to_others() -> Result<(), Failure> {
         "data": {"more": "theirs"},
     });
     stage.cluster.apply_value(&more).await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "second"))?;
+    stage.write("", "one", "second")?;
     stage.repository.commit("second").await?;
     stage.holds("one", "second").await?;
     let one = stage.cluster.must_get(&stage.config_map("one")).await?;
@@ -135,9 +118,7 @@ async fn a_new_commit_is_applied_and_what_it_removes_is_pruned() -> Result<(), F
     }
     stage.deliver("./").await?;
     stage.holds("goes", "first").await?;
-    stage
-        .repository
-        .write("stays.yaml", stage.manifest("stays", "second"))?;
+    stage.write("", "stays", "second")?;
     stage.repository.remove("goes.yaml")?;
     let commit = stage.repository.commit("second").await?;
     stage.holds("stays", "second").await?;
@@ -167,9 +148,7 @@ async fn without_prune_what_git_removes_stays() -> Result<(), Failure> {
     object["spec"]["prune"] = json!(false);
     stage.cluster.create(&object).await?;
     stage.holds("orphan", "first").await?;
-    stage
-        .repository
-        .write("stays.yaml", stage.manifest("stays", "second"))?;
+    stage.write("", "stays", "second")?;
     stage.repository.remove("orphan.yaml")?;
     let commit = stage.repository.commit("second").await?;
     stage.holds("stays", "second").await?;
@@ -185,15 +164,10 @@ async fn without_prune_what_git_removes_stays() -> Result<(), Failure> {
 #[tokio::test]
 async fn a_deleted_kustomization_takes_its_objects_with_it() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     stage.deliver("./").await?;
     stage.holds("one", "first").await?;
-    stage
-        .cluster
-        .condition(&stage.at("app"), "Ready", "True")
-        .await?;
+    stage.ready("app").await?;
     stage.cluster.delete(&stage.at("app")).await?;
     stage.gone("one").await
 }
@@ -201,18 +175,14 @@ async fn a_deleted_kustomization_takes_its_objects_with_it() -> Result<(), Failu
 #[tokio::test]
 async fn a_suspended_kustomization_applies_nothing() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     stage.deliver("./").await?;
     stage.holds("one", "first").await?;
     stage
         .cluster
         .merge(&stage.at("app"), &json!({"spec": {"suspend": true}}))
         .await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "second"))?;
+    stage.write("", "one", "second")?;
     let commit = stage.repository.commit("second").await?;
     eventually("the pull of the new commit", async || {
         let status = stage.cluster.must_get(&stage.source_at()).await?["status"].clone();
@@ -232,9 +202,7 @@ async fn a_suspended_kustomization_applies_nothing() -> Result<(), Failure> {
 async fn a_repository_without_a_password_needs_no_secret() -> Result<(), Failure> {
     let stage = stage().await?;
     stage.server.set_credentials(None);
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     stage.repository.commit("first").await?;
     let mut source = stage.source();
     source["spec"]["secretRef"].take();
@@ -249,9 +217,7 @@ async fn a_repository_without_a_password_needs_no_secret() -> Result<(), Failure
 #[tokio::test]
 async fn a_wrong_password_is_told_without_showing_it() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     let wrong = json!({"stringData": {"password": "hunter2-wrong"}});
     stage
         .cluster
@@ -280,9 +246,7 @@ async fn a_wrong_password_is_told_without_showing_it() -> Result<(), Failure> {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_told_and_nothing_is_lost() -> Result<(), Failure> {
     let mut stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     stage.deliver("./").await?;
     stage.holds("one", "first").await?;
     stage.server.stop();
@@ -290,9 +254,7 @@ async fn a_server_that_does_not_answer_is_told_and_nothing_is_lost() -> Result<(
         .refused(&stage.source_at(), "GitOperationFailed", &["127.0.0.1"])
         .await?;
     stage.holds("one", "first").await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "second"))?;
+    stage.write("", "one", "second")?;
     stage.repository.commit("second").await?;
     stage.server.resume().await?;
     stage.holds("one", "second").await?;
@@ -306,9 +268,7 @@ async fn a_server_that_does_not_answer_is_told_and_nothing_is_lost() -> Result<(
 #[tokio::test]
 async fn a_branch_that_does_not_exist_is_named() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     stage.repository.commit("first").await?;
     let mut source = stage.source();
     source["spec"]["ref"]["branch"] = json!("nowhere");
@@ -333,9 +293,7 @@ async fn a_secret_of_the_source_that_does_not_exist_is_named() -> Result<(), Fai
 #[tokio::test]
 async fn a_path_that_does_not_exist_is_named_and_nothing_is_pruned() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("deploy/one.yaml", stage.manifest("one", "first"))?;
+    stage.write("deploy", "one", "first")?;
     stage.deliver("./deploy").await?;
     stage.holds("one", "first").await?;
     let patch = json!({"spec": {"path": "./elsewhere"}});
@@ -349,9 +307,7 @@ async fn a_path_that_does_not_exist_is_named_and_nothing_is_pruned() -> Result<(
 #[tokio::test]
 async fn yaml_that_does_not_parse_is_told_with_file_and_line() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     stage.deliver("./").await?;
     stage.holds("one", "first").await?;
     let broken = format!("{}  bad: [unclosed\n", stage.manifest("one", "second"));
@@ -361,9 +317,7 @@ async fn yaml_that_does_not_parse_is_told_with_file_and_line() -> Result<(), Fai
         .refused(&stage.at("app"), "BuildFailed", &["one.yaml", "line"])
         .await?;
     stage.holds("one", "first").await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "third"))?;
+    stage.write("", "one", "third")?;
     stage.repository.commit("mended").await?;
     stage.holds("one", "third").await
 }
@@ -371,15 +325,11 @@ async fn yaml_that_does_not_parse_is_told_with_file_and_line() -> Result<(), Fai
 #[tokio::test]
 async fn an_object_that_the_api_server_refuses_does_not_stop_the_others() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("a.yaml", stage.manifest("a", "first"))?;
+    stage.write("", "a", "first")?;
     stage
         .repository
         .write("b.yaml", stage.manifest("Not_A_Name", "first"))?;
-    stage
-        .repository
-        .write("c.yaml", stage.manifest("c", "first"))?;
+    stage.write("", "c", "first")?;
     stage.deliver("./").await?;
     stage.holds("a", "first").await?;
     stage.holds("c", "first").await?;
@@ -414,9 +364,7 @@ async fn a_kind_that_is_not_served_is_named_and_does_not_stop_the_others() -> Re
         stage.namespace
     );
     stage.repository.write("a.yaml", unknown)?;
-    stage
-        .repository
-        .write("b.yaml", stage.manifest("b", "first"))?;
+    stage.write("", "b", "first")?;
     stage.deliver("./").await?;
     stage.holds("b", "first").await?;
     stage
@@ -434,9 +382,7 @@ async fn a_kustomization_without_its_source_says_so() -> Result<(), Failure> {
     stage
         .refused(&stage.at("app"), "ArtifactFailed", &["app"])
         .await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     stage.repository.commit("first").await?;
     stage.cluster.create(&stage.source()).await?;
     stage.holds("one", "first").await

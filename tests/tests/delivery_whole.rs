@@ -7,47 +7,19 @@ use serde_json::{Value, json};
 use tests::{Coordinates, Failure, Observation, eventually};
 use tokio::sync::OnceCell;
 
-use crate::stage::{Shared, Stage};
+use crate::stage::{Shared, Stage, with};
 
-async fn stage() -> Result<Stage, Failure> {
+async fn stage() -> Result<Stage<'static>, Failure> {
     static SHARED: OnceCell<Shared> = OnceCell::const_new();
     SHARED.get_or_try_init(Shared::start).await?.stage().await
-}
-
-/// Commits the work tree, tells the cluster of the repository and of these Kustomizations.
-async fn deliver(stage: &Stage, kustomizations: &[Value]) -> Result<String, Failure> {
-    let commit = stage.repository.commit("first").await?;
-    stage.cluster.create(&stage.source()).await?;
-    for kustomization in kustomizations {
-        stage.cluster.create(kustomization).await?;
-    }
-    Ok(commit)
-}
-
-/// A Kustomization with more in its spec.
-fn with(stage: &Stage, name: &str, path: &str, more: Value) -> Value {
-    let mut object = stage.kustomization(name, path);
-    if let (Some(spec), Value::Object(more)) = (object["spec"].as_object_mut(), more) {
-        spec.extend(more);
-    }
-    object
-}
-
-async fn status(stage: &Stage, name: &str) -> Result<Value, Failure> {
-    Ok(stage.cluster.must_get(&stage.at(name)).await?["status"].clone())
 }
 
 #[tokio::test]
 async fn a_request_looks_at_everything_and_is_acknowledged() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     stage.deliver("./").await?;
-    stage
-        .cluster
-        .condition(&stage.at("app"), "Ready", "True")
-        .await?;
+    stage.ready("app").await?;
     let request =
         json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "just now"}}});
     for at in [stage.source_at(), stage.at("app")] {
@@ -86,10 +58,7 @@ async fn a_kind_and_its_objects_come_in_one_kustomization() -> Result<(), Failur
     stage.repository.write("a.yaml", thing.to_string())?;
     stage.repository.write("b.yaml", definition.to_string())?;
     stage.deliver("./").await?;
-    stage
-        .cluster
-        .condition(&stage.at("app"), "Ready", "True")
-        .await?;
+    stage.ready("app").await?;
     let at = Coordinates::new(&format!("{group}/v1"), "Thing", &stage.namespace, "first");
     assert_eq!(stage.cluster.must_get(&at).await?["size"], 1);
     stage.cluster.merge(&at, &json!({"size": 2})).await?;
@@ -104,19 +73,13 @@ async fn a_kind_and_its_objects_come_in_one_kustomization() -> Result<(), Failur
 #[tokio::test]
 async fn a_dependent_waits_for_what_it_depends_on_and_follows_at_once() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("base/one.yaml", stage.manifest("one", "first"))?;
-    stage
-        .repository
-        .write("top/two.yaml", stage.manifest("two", "first"))?;
+    stage.write("base", "one", "first")?;
+    stage.write("top", "two", "first")?;
     let top = with(
-        &stage,
-        "top",
-        "./top",
+        stage.kustomization("top", "./top"),
         json!({"retryInterval": "1h", "dependsOn": [{"name": "base"}]}),
     );
-    deliver(&stage, &[top]).await?;
+    stage.deliver_all(&[top]).await?;
     stage
         .refused(&stage.at("top"), "DependencyNotReady", &["base"])
         .await?;
@@ -126,12 +89,8 @@ async fn a_dependent_waits_for_what_it_depends_on_and_follows_at_once() -> Resul
         .create(&stage.kustomization("base", "./base"))
         .await?;
     stage.holds("two", "first").await?;
-    stage
-        .repository
-        .write("base/one.yaml", stage.manifest("one", "second"))?;
-    stage
-        .repository
-        .write("top/two.yaml", stage.manifest("two", "second"))?;
+    stage.write("base", "one", "second")?;
+    stage.write("top", "two", "second")?;
     stage.repository.commit("second").await?;
     stage.holds("two", "second").await?;
     stage.holds("one", "second").await
@@ -147,18 +106,14 @@ async fn waiting_ends_when_what_was_applied_is_healthy() -> Result<(), Failure> 
         }}},
     });
     stage.repository.write("job.yaml", job.to_string())?;
-    deliver(
-        &stage,
-        &[with(
-            &stage,
-            "app",
-            "./",
+    stage
+        .deliver_all(&[with(
+            stage.kustomization("app", "./"),
             json!({"wait": true, "timeout": "5m"}),
-        )],
-    )
-    .await?;
+        )])
+        .await?;
     eventually("the wait for the Job", async || {
-        let conditions = status(&stage, "app").await?["conditions"].clone();
+        let conditions = stage.status("app").await?["conditions"].clone();
         let waits = conditions
             .as_array()
             .into_iter()
@@ -168,8 +123,8 @@ async fn waiting_ends_when_what_was_applied_is_healthy() -> Result<(), Failure> 
     })
     .await?;
     assert_ne!(
-        status(&stage, "app").await?["lastAppliedRevision"],
-        status(&stage, "app").await?["lastAttemptedRevision"]
+        stage.status("app").await?["lastAppliedRevision"],
+        stage.status("app").await?["lastAttemptedRevision"]
     );
     // No node runs it here: suspended Jobs count as done. Another manager says so, in a field that Git has,
     // so Git has to say it too.
@@ -181,10 +136,7 @@ async fn waiting_ends_when_what_was_applied_is_healthy() -> Result<(), Failure> 
         .cluster
         .condition(&stage.at("app"), "Healthy", "True")
         .await?;
-    stage
-        .cluster
-        .condition(&stage.at("app"), "Ready", "True")
-        .await?;
+    stage.ready("app").await?;
     Ok(())
 }
 
@@ -197,18 +149,14 @@ async fn what_does_not_become_healthy_in_time_is_told_and_recovers() -> Result<(
     });
     stage.repository.write("disk.yaml", claim.to_string())?;
     let checks = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "by-hand"}]);
-    deliver(
-        &stage,
-        &[with(
-            &stage,
-            "app",
-            "./",
+    stage
+        .deliver_all(&[with(
+            stage.kustomization("app", "./"),
             json!({"healthChecks": checks, "timeout": "30s"}),
-        )],
-    )
-    .await?;
+        )])
+        .await?;
     eventually("the wait for the ConfigMap", async || {
-        let status = status(&stage, "app").await?;
+        let status = stage.status("app").await?;
         Ok(Observation::when(
             status.to_string().contains("Running health checks"),
             || status.to_string(),
@@ -224,35 +172,28 @@ async fn what_does_not_become_healthy_in_time_is_told_and_recovers() -> Result<(
         .await?;
     let found = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "by-hand", "namespace": stage.namespace}});
     stage.cluster.create(&found).await?;
-    stage
-        .cluster
-        .condition(&stage.at("app"), "Ready", "True")
-        .await?;
+    stage.ready("app").await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn variables_are_put_in_and_a_missing_one_is_named() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage.repository.write(
-        "one.yaml",
-        stage.manifest("one", "${region}-${size:=small}"),
-    )?;
+    stage.write("", "one", "${region}-${size:=small}")?;
     let secret = tests::objects::secret(&stage.namespace, "variables", &[("region", b"north")]);
     stage.cluster.create(&secret).await?;
     let from = json!({"substituteFrom": [
         {"kind": "Secret", "name": "variables"},
         {"kind": "ConfigMap", "name": "absent", "optional": true},
     ]});
-    deliver(
-        &stage,
-        &[with(&stage, "app", "./", json!({"postBuild": from}))],
-    )
-    .await?;
-    stage.holds("one", "north-small").await?;
     stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "${region}-${number}"))?;
+        .deliver_all(&[with(
+            stage.kustomization("app", "./"),
+            json!({"postBuild": from}),
+        )])
+        .await?;
+    stage.holds("one", "north-small").await?;
+    stage.write("", "one", "${region}-${number}")?;
     stage.repository.commit("more").await?;
     stage
         .refused(
@@ -270,21 +211,14 @@ async fn variables_are_put_in_and_a_missing_one_is_named() -> Result<(), Failure
 async fn a_tenant_is_held_to_the_rights_of_its_account() -> Result<(), Failure> {
     let stage = stage().await?;
     let namespace = &stage.namespace;
-    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "deployer", "namespace": namespace}});
-    stage.cluster.create(&account).await?;
+    stage.account("deployer").await?;
+    stage.write("", "one", "first")?;
     stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
-    deliver(
-        &stage,
-        &[with(
-            &stage,
-            "app",
-            "./",
+        .deliver_all(&[with(
+            stage.kustomization("app", "./"),
             json!({"serviceAccountName": "deployer"}),
-        )],
-    )
-    .await?;
+        )])
+        .await?;
     let who = format!("system:serviceaccount:{namespace}:deployer");
     stage
         .refused(
@@ -293,51 +227,28 @@ async fn a_tenant_is_held_to_the_rights_of_its_account() -> Result<(), Failure> 
             &["ConfigMap", "forbidden", &who],
         )
         .await?;
-    let role = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "deployer", "namespace": namespace},
-        "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}],
-    });
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "deployer", "namespace": namespace},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "deployer"},
-        "subjects": [{"kind": "ServiceAccount", "name": "deployer", "namespace": namespace}],
-    });
-    stage.cluster.create(&role).await?;
-    stage.cluster.create(&binding).await?;
+    stage.allow("deployer", &["*"]).await?;
     stage.holds("one", "first").await
 }
 
 #[tokio::test]
 async fn an_object_that_moves_to_another_kustomization_is_never_gone() -> Result<(), Failure> {
     let stage = stage().await?;
+    stage.write("left", "one", "first")?;
+    stage.write("left", "stays", "first")?;
+    stage.write("right", "two", "first")?;
     stage
-        .repository
-        .write("left/one.yaml", stage.manifest("one", "first"))?;
-    stage
-        .repository
-        .write("left/stays.yaml", stage.manifest("stays", "first"))?;
-    stage
-        .repository
-        .write("right/two.yaml", stage.manifest("two", "first"))?;
-    deliver(
-        &stage,
-        &[
+        .deliver_all(&[
             stage.kustomization("left", "./left"),
             stage.kustomization("right", "./right"),
-        ],
-    )
-    .await?;
+        ])
+        .await?;
     for name in ["left", "right"] {
-        stage
-            .cluster
-            .condition(&stage.at(name), "Ready", "True")
-            .await?;
+        stage.ready(name).await?;
     }
     let uid = stage.cluster.must_get(&stage.config_map("one")).await?["metadata"]["uid"].clone();
     stage.repository.remove("left/one.yaml")?;
-    stage
-        .repository
-        .write("right/one.yaml", stage.manifest("one", "moved"))?;
+    stage.write("right", "one", "moved")?;
     stage.repository.commit("moved").await?;
     stage.holds("one", "moved").await?;
     let moved = stage.cluster.must_get(&stage.config_map("one")).await?;
@@ -347,8 +258,8 @@ async fn an_object_that_moves_to_another_kustomization_is_never_gone() -> Result
         "right"
     );
     eventually("the inventories", async || {
-        let left = status(&stage, "left").await?["inventory"].to_string();
-        let right = status(&stage, "right").await?["inventory"].to_string();
+        let left = stage.status("left").await?["inventory"].to_string();
+        let right = stage.status("right").await?["inventory"].to_string();
         let settled = !left.contains("_one_") && right.contains("_one_");
         Ok(Observation::when(settled, || format!("{left} {right}")))
     })
@@ -363,17 +274,12 @@ async fn an_object_that_moves_to_another_kustomization_is_never_gone() -> Result
 #[tokio::test]
 async fn what_another_kustomization_has_is_not_taken() -> Result<(), Failure> {
     let stage = stage().await?;
+    stage.write("left", "one", "left")?;
+    stage.write("right", "one", "right")?;
     stage
-        .repository
-        .write("left/one.yaml", stage.manifest("one", "left"))?;
-    stage
-        .repository
-        .write("right/one.yaml", stage.manifest("one", "right"))?;
-    deliver(&stage, &[stage.kustomization("left", "./left")]).await?;
-    stage
-        .cluster
-        .condition(&stage.at("left"), "Ready", "True")
+        .deliver_all(&[stage.kustomization("left", "./left")])
         .await?;
+    stage.ready("left").await?;
     stage
         .cluster
         .create(&stage.kustomization("right", "./right"))
@@ -414,14 +320,9 @@ async fn what_cannot_be_changed_is_made_anew_only_where_that_is_allowed() -> Res
 #[tokio::test]
 async fn a_rival_is_named_and_does_not_win() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "from-git"))?;
+    stage.write("", "one", "from-git")?;
     stage.deliver("./").await?;
-    stage
-        .cluster
-        .condition(&stage.at("app"), "Ready", "True")
-        .await?;
+    stage.ready("app").await?;
     for _ in 0..3 {
         stage.holds("one", "from-git").await?;
         stage
@@ -463,14 +364,9 @@ async fn objects_are_left_alone_where_they_say_so() -> Result<(), Failure> {
     stage
         .repository
         .write("once.yaml", annotated("once", "ssa", "IfNotPresent"))?;
-    stage
-        .repository
-        .write("gone.yaml", stage.manifest("gone", "first"))?;
+    stage.write("", "gone", "first")?;
     stage.deliver("./").await?;
-    stage
-        .cluster
-        .condition(&stage.at("app"), "Ready", "True")
-        .await?;
+    stage.ready("app").await?;
     stage
         .cluster
         .merge(
@@ -490,16 +386,12 @@ async fn objects_are_left_alone_where_they_say_so() -> Result<(), Failure> {
 #[tokio::test]
 async fn what_is_not_served_is_said_and_nothing_of_it_is_done() -> Result<(), Failure> {
     let stage = stage().await?;
-    stage
-        .repository
-        .write("one.yaml", stage.manifest("one", "first"))?;
+    stage.write("", "one", "first")?;
     let encrypted = with(
-        &stage,
-        "app",
-        "./",
+        stage.kustomization("app", "./"),
         json!({"decryption": {"provider": "sops"}}),
     );
-    deliver(&stage, &[encrypted]).await?;
+    stage.deliver_all(&[encrypted]).await?;
     stage
         .refused(
             &stage.at("app"),
@@ -558,12 +450,9 @@ async fn a_plain_directory_is_rendered_as_kustomize_renders_it() -> Result<(), F
         stage.kustomization("plain", "./plain"),
         stage.kustomization("built", "./built"),
     ];
-    deliver(&stage, &both).await?;
+    stage.deliver_all(&both).await?;
     for name in ["plain", "built"] {
-        stage
-            .cluster
-            .condition(&stage.at(name), "Ready", "True")
-            .await?;
+        stage.ready(name).await?;
     }
     assert!(
         stage
@@ -608,9 +497,7 @@ async fn a_range_of_versions_follows_the_newest_tag() -> Result<(), Failure> {
         ("v1.10.0", "newest"),
         ("v2.0.0-rc.1", "early"),
     ] {
-        stage
-            .repository
-            .write("one.yaml", stage.manifest("one", value))?;
+        stage.write("", "one", value)?;
         stage.repository.commit(value).await?;
         stage.repository.git(&["tag", tag]).await?;
         stage.repository.git(&["push", "origin", tag]).await?;

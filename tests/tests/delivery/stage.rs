@@ -1,5 +1,7 @@
 //! What the suites of delivery share: one controller, and per test a namespace and a Git server.
 
+#![allow(dead_code, reason = "each suite uses another part of it")]
+
 use serde_json::{Value, json};
 use tests::{
     Cluster, ControlPlane, Controller, ControllerBuilder, Coordinates, Credentials, Failure,
@@ -21,9 +23,24 @@ impl Shared {
         Ok(Self { plane, controller })
     }
 
+    /// A stage of one test.
+    pub(crate) async fn stage(&'static self) -> Result<Stage<'static>, Failure> {
+        Stage::of(self.plane.cluster().await?, &self.controller).await
+    }
+}
+
+/// What one test works with.
+pub(crate) struct Stage<'a> {
+    pub(crate) cluster: Cluster,
+    pub(crate) namespace: String,
+    pub(crate) server: GitServer,
+    pub(crate) repository: GitRepository,
+    pub(crate) controller: &'a Controller,
+}
+
+impl<'a> Stage<'a> {
     /// A namespace and a repository behind a password, which the Secret `git` holds.
-    pub(crate) async fn stage(&'static self) -> Result<Stage, Failure> {
-        let cluster = self.plane.cluster().await?;
+    pub(crate) async fn of(cluster: Cluster, controller: &'a Controller) -> Result<Self, Failure> {
         let namespace = cluster.namespace("delivery").await?;
         let credentials = Credentials::new("git", "a password");
         let server = GitServer::start(Some(&credentials)).await?;
@@ -32,8 +49,7 @@ impl Shared {
         cluster
             .create(&objects::secret(&namespace, "git", &values))
             .await?;
-        let controller = &self.controller;
-        Ok(Stage {
+        Ok(Self {
             cluster,
             namespace,
             server,
@@ -41,18 +57,7 @@ impl Shared {
             controller,
         })
     }
-}
 
-/// What one test works with.
-pub(crate) struct Stage {
-    pub(crate) cluster: Cluster,
-    pub(crate) namespace: String,
-    pub(crate) server: GitServer,
-    pub(crate) repository: GitRepository,
-    pub(crate) controller: &'static Controller,
-}
-
-impl Stage {
     pub(crate) fn source_at(&self) -> Coordinates {
         Coordinates::new(
             "source.toolkit.fluxcd.io/v1",
@@ -78,6 +83,13 @@ impl Stage {
             "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  \
              namespace: {namespace}\ndata:\n  key: {value}\n"
         )
+    }
+
+    /// Puts the manifest of a ConfigMap into the work tree, as `DIRECTORY/NAME.yaml`.
+    pub(crate) fn write(&self, directory: &str, name: &str, value: &str) -> Result<(), Failure> {
+        let path = format!("{directory}/{name}.yaml");
+        self.repository
+            .write(path.trim_start_matches('/'), self.manifest(name, value))
     }
 
     /// The GitRepository of the test's repository, looked at each second.
@@ -113,12 +125,60 @@ impl Stage {
 
     /// Commits the work tree and tells the cluster of the repository and one path of it.
     pub(crate) async fn deliver(&self, path: &str) -> Result<String, Failure> {
+        self.deliver_all(&[self.kustomization("app", path)]).await
+    }
+
+    /// Commits the work tree and tells the cluster of the repository and of these Kustomizations.
+    pub(crate) async fn deliver_all(&self, kustomizations: &[Value]) -> Result<String, Failure> {
         let commit = self.repository.commit("first").await?;
         self.cluster.create(&self.source()).await?;
-        self.cluster
-            .create(&self.kustomization("app", path))
-            .await?;
+        for kustomization in kustomizations {
+            self.cluster.create(kustomization).await?;
+        }
         Ok(commit)
+    }
+
+    /// Waits until a Kustomization is ready.
+    pub(crate) async fn ready(&self, name: &str) -> Result<(), Failure> {
+        let at = self.at(name);
+        self.cluster.condition(&at, "Ready", "True").await.map(drop)
+    }
+
+    pub(crate) async fn status(&self, name: &str) -> Result<Value, Failure> {
+        Ok(self.cluster.must_get(&self.at(name)).await?["status"].take())
+    }
+
+    pub(crate) fn account_at(&self, name: &str) -> Coordinates {
+        Coordinates::new("v1", "ServiceAccount", &self.namespace, name)
+    }
+
+    pub(crate) fn role_at(&self, name: &str) -> Coordinates {
+        Coordinates::new(RBAC, "Role", &self.namespace, name)
+    }
+
+    /// Makes a ServiceAccount without any right.
+    pub(crate) async fn account(&self, name: &str) -> Result<(), Failure> {
+        let metadata = json!({"name": name, "namespace": self.namespace});
+        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
+        self.cluster.create(&account).await.map(drop)
+    }
+
+    /// Lets a ServiceAccount do this with the ConfigMaps of the namespace.
+    pub(crate) async fn allow(&self, account: &str, verbs: &[&str]) -> Result<(), Failure> {
+        let metadata = json!({"name": account, "namespace": self.namespace});
+        let role = json!({
+            "apiVersion": RBAC, "kind": "Role", "metadata": metadata,
+            "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}],
+        });
+        let subject =
+            json!({"kind": "ServiceAccount", "name": account, "namespace": self.namespace});
+        let binding = json!({
+            "apiVersion": RBAC, "kind": "RoleBinding", "metadata": metadata,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account},
+            "subjects": [subject],
+        });
+        self.cluster.create(&role).await?;
+        self.cluster.create(&binding).await.map(drop)
     }
 
     /// Waits until a ConfigMap that was delivered holds a value.
@@ -188,3 +248,13 @@ impl Stage {
         self.controller.logged(&self.namespace).await
     }
 }
+
+/// The Kustomization with more in its spec.
+pub(crate) fn with(mut kustomization: Value, more: Value) -> Value {
+    if let (Some(spec), Value::Object(more)) = (kustomization["spec"].as_object_mut(), more) {
+        spec.extend(more);
+    }
+    kustomization
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io/v1";
