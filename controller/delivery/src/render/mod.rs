@@ -6,17 +6,20 @@
 mod ambiguous;
 mod aside;
 mod budget;
+mod failure;
 mod finish;
 pub mod kustomize;
 mod manifest;
 mod plain;
 mod references;
+mod rendering;
 mod scan;
 mod substitute;
 
 pub use budget::ReadError;
+pub use failure::RenderError;
 pub use finish::{Finish, finish};
 pub use manifest::{Manifest, ManifestError};
-pub use plain::{RenderError, Rendering, plan};
 pub use references::kustomization_file;
+pub use rendering::{Rendering, plan};
 pub use substitute::{SubstitutionError, Variables};
