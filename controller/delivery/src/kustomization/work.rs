@@ -1,9 +1,9 @@
 //! One attempt to make the cluster as the newest revision wants it.
 
-use std::{sync::PoisonError, time::Duration};
+use std::time::Duration;
 
 use crds::{
-    flux::{REQUESTED_AT, STALLED},
+    flux::REQUESTED_AT,
     kustomization::{Kustomization, KustomizationStatus, Written},
 };
 use jiff::Timestamp;
@@ -21,25 +21,24 @@ use super::{
     watch::Applying,
 };
 use crate::{
-    cluster::{Applier, Fingerprint, Known, State, impersonating},
-    conditions::find,
+    cluster::{Applier, impersonating},
     hex,
-    inventory::{Inventory, ObjectId},
+    inventory::Inventory,
     owner::Owner,
     render,
     sources::Fetched,
 };
 
 /// What one attempt works on.
-struct Work<'a> {
-    object: &'a Kustomization,
-    owner: Owner,
-    demand: Demand,
-    fetched: &'a Fetched,
+pub(super) struct Work<'a> {
+    pub(super) object: &'a Kustomization,
+    pub(super) owner: Owner,
+    pub(super) demand: Demand,
+    pub(super) fetched: &'a Fetched,
     /// What the status says is ours.
-    recorded: Inventory,
+    pub(super) recorded: Inventory,
     /// Somebody asked for a look at everything.
-    look_at_all: bool,
+    pub(super) look_at_all: bool,
 }
 
 /// What an attempt came to.
@@ -253,115 +252,6 @@ impl Applying {
         Ok(outcome)
     }
 
-    /// What an earlier process wrote is remembered in the status; the watches show whether it is still so.
-    async fn recall(&self, owner: &Owner, status: &KustomizationStatus, recorded: &Inventory) {
-        let Some(written) = &status.written else {
-            return;
-        };
-        let mut kinds = Vec::new();
-        for id in recorded.ids() {
-            let kind = (id.group.clone(), id.kind.clone());
-            if kinds.contains(&kind) {
-                continue;
-            }
-            let version = recorded.version(id).unwrap_or_default();
-            if let Ok(Some(served)) = self.kinds.find_in_group(&id.group, version, &id.kind).await {
-                self.watched.watch(&served);
-            }
-            kinds.push(kind);
-        }
-        for id in recorded.ids() {
-            let Some(fingerprint) = written.objects.get(&id.to_string()) else {
-                continue;
-            };
-            if self.watched.known(id).is_none() {
-                let fingerprint = Fingerprint::stored(fingerprint);
-                self.watched.left(
-                    id,
-                    Known {
-                        owner: owner.clone(),
-                        desired: None,
-                        fingerprint,
-                        version: 0,
-                    },
-                );
-            }
-        }
-        self.watched.synced(kinds).await;
-    }
-
-    /// Whether everything is as the last attempt left it and that was right. The inner value is the time for which the change
-    /// of a rival is left as it is.
-    fn nothing_to_do(
-        &self,
-        work: &Work<'_>,
-        status: &KustomizationStatus,
-        key: &str,
-    ) -> Option<Option<Duration>> {
-        let same = status
-            .written
-            .as_ref()
-            .is_some_and(|written| written.render.as_deref() == Some(key));
-        if !same || work.look_at_all {
-            return None;
-        }
-        let now = Timestamp::now();
-        let mut held_for: Option<Duration> = None;
-        for id in work.recorded.ids() {
-            let rival = match self.watched.state(id, &work.owner) {
-                State::AsLeft(_) => continue,
-                State::Changed(rival) => rival,
-                State::Gone => plan::DELETER.to_owned(),
-                State::Unknown => return None,
-            };
-            let patience = self.fights.patience(id, &rival, work.demand.interval, now);
-            if patience.is_zero() {
-                return None;
-            }
-            held_for = Some(held_for.map_or(patience, |shortest| shortest.min(patience)));
-        }
-        Some(held_for)
-    }
-
-    /// Kustomizations of the same source that have not tried this revision, and will.
-    fn siblings_behind(&self, object: &Kustomization, revision: &str) -> bool {
-        let source = |object: &Kustomization| {
-            let reference = &object.spec.source_ref;
-            let own = object.namespace().unwrap_or_default();
-            let namespace = if reference.namespace.is_empty() {
-                own
-            } else {
-                reference.namespace.clone()
-            };
-            (reference.kind.clone(), reference.name.clone(), namespace)
-        };
-        let ours = source(object);
-        let behind = self.parts.kustomizations.state().iter().any(|other| {
-            let status = self.statuses.newest(&other.metadata, other.status.as_ref());
-            other.uid() != object.uid()
-                && !other.spec.suspend
-                && other.metadata.deletion_timestamp.is_none()
-                && source(other) == ours
-                && status.last_attempted_revision != revision
-                && find(&status.conditions, STALLED).is_none()
-        });
-        behind && self.may_wait(object, revision)
-    }
-
-    /// Whether deleting may still be put off: a sibling that never tries its revision must not hold it up for ever.
-    fn may_wait(&self, object: &Kustomization, revision: &str) -> bool {
-        let now = tokio::time::Instant::now();
-        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        waits.retain(|_, (_, since)| now.duration_since(*since) < LONGEST_SIBLING_WAIT * 10);
-        let (waited_for, since) = waits
-            .entry(Owner::of(object))
-            .or_insert_with(|| (revision.to_owned(), now));
-        if waited_for != revision {
-            (*waited_for, *since) = (revision.to_owned(), now);
-        }
-        now.duration_since(*since) < LONGEST_SIBLING_WAIT
-    }
-
     /// The ServiceAccount to act as, if there is one.
     pub(super) fn account_of<'a>(&'a self, object: &'a Kustomization) -> Option<&'a str> {
         let named = Some(object.spec.service_account_name.as_str()).filter(|name| !name.is_empty());
@@ -377,17 +267,6 @@ impl Applying {
             None => Ok(self.client.clone()),
             Some(name) => impersonating(&self.client, &owner.namespace, name)
                 .map_err(|error| ApplyFailure::Identity(error.to_string())),
-        }
-    }
-
-    fn written(&self, owner: &Owner, key: String, inventory: &Inventory) -> Written {
-        let known = |id: &ObjectId| self.watched.known(id).filter(|known| known.owner == *owner);
-        let objects = inventory
-            .ids()
-            .filter_map(|id| Some((id.to_string(), known(id)?.fingerprint.to_string())));
-        Written {
-            render: Some(key),
-            objects: objects.collect(),
         }
     }
 }
@@ -416,6 +295,3 @@ fn digest_of(desired: &[Desired]) -> String {
 
 /// How soon we look again whether the siblings have caught up.
 const PRUNE_LATER: Duration = Duration::from_secs(1);
-
-/// How long the siblings may take.
-const LONGEST_SIBLING_WAIT: Duration = Duration::from_secs(30);
