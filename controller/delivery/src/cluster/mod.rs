@@ -8,6 +8,7 @@ mod fingerprint;
 mod impersonate;
 mod kinds;
 mod live;
+mod memory;
 mod takeover;
 mod watched;
 
@@ -18,4 +19,5 @@ pub use fingerprint::Fingerprint;
 pub use impersonate::impersonating;
 pub use kinds::{Kinds, Served};
 pub use live::Live;
-pub use watched::{Known, State, Watched};
+pub use memory::{Known, State};
+pub use watched::Watched;
