@@ -80,6 +80,14 @@ impl<K: Eq + Hash + Clone> Backoff<K> {
             .remove(key);
     }
 
+    /// Forgets the failures of all keys but these.
+    pub fn retain(&self, keep: impl Fn(&K) -> bool) {
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|key, _| keep(key));
+    }
+
     /// Between nothing and a tenth of `wait`. The hasher is seeded at random by process, so two
     /// replicas differ, and differs by attempt, so two objects that met once part again.
     fn jitter(&self, key: &K, failures: u32, wait: Duration) -> Duration {
@@ -115,6 +123,18 @@ mod tests {
         backoff.forget(&"a");
         let first = backoff.failed(&"a");
         assert!(first >= Duration::from_secs(1) && first <= Duration::from_millis(1_100));
+    }
+
+    #[test]
+    fn what_is_not_kept_starts_again_too() {
+        let backoff = Backoff::new(Bounds::default());
+        for key in ["kept", "gone"] {
+            backoff.failed(&key);
+            backoff.failed(&key);
+        }
+        backoff.retain(|key| *key == "kept");
+        assert!(backoff.failed(&"kept") >= Duration::from_secs(4));
+        assert!(backoff.failed(&"gone") < Duration::from_secs(2));
     }
 
     #[test]

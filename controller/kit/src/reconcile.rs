@@ -4,13 +4,13 @@
 //! - One object is never reconciled twice at the same time.
 //! - A failure, even a panic, of one object never stops another; it is retried for ever.
 //! - An error is logged when it is new for its object, not at every attempt.
+//! - Nothing is remembered of an object that is gone: one of the same name that comes later starts
+//!   anew, and what is kept never outgrows the objects that there are.
 
 use std::{
-    collections::HashMap,
     fmt::Debug,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -20,21 +20,19 @@ use kube::{
     runtime::{
         Config, Controller,
         controller::{Action, Error as ControllerError},
-        reflector::ObjectRef,
+        reflector::{ObjectRef, Store},
     },
 };
 use serde::de::DeserializeOwned;
 use tracing::{Instrument as _, debug, info_span, warn};
 
-use crate::{
-    Context, Shutdown,
-    backoff::{Backoff, Bounds},
-    redact,
-};
+use crate::{Context, Shutdown, backoff::Bounds, redact};
 
 mod measured;
+mod trouble;
 
 use measured::Measured;
+use trouble::Trouble;
 
 /// When an object that went well is looked at again, if nothing wakes it earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,8 +98,8 @@ pub async fn run<R: Reconcile>(
     let runner = Arc::new(Runner {
         reconciler,
         settings,
-        backoff: Backoff::new(settings.backoff),
-        told: Mutex::default(),
+        objects: controller.store(),
+        trouble: Trouble::new(settings.backoff),
         measured: Measured::of(&context.metrics, settings.kind),
     });
     let at_shutdown = requested(context.shutdown.clone());
@@ -123,9 +121,8 @@ async fn requested(shutdown: Shutdown) {
 struct Runner<R: Reconcile> {
     reconciler: Arc<R>,
     settings: Settings,
-    backoff: Backoff<ObjectRef<R::Kind>>,
-    /// The hash of the last error that was logged for an object, so that each is told once.
-    told: Mutex<HashMap<ObjectRef<R::Kind>, u64>>,
+    objects: Store<R::Kind>,
+    trouble: Trouble<ObjectRef<R::Kind>>,
     measured: Measured,
 }
 
@@ -158,6 +155,7 @@ async fn reconcile_one<R: Reconcile>(
         generation = object.meta().generation.unwrap_or_default(),
     );
     let key = ObjectRef::from_obj(object.as_ref());
+    let uid = object.uid();
     let started = Instant::now();
     let work = runner.reconciler.reconcile(object);
     let result = AssertUnwindSafe(work)
@@ -176,7 +174,7 @@ async fn reconcile_one<R: Reconcile>(
         Ok(Err(failure)) => Ended::Failed(failure),
         Err(_panic) => Ended::Panicked,
     };
-    span.in_scope(|| runner.tell(&key, &ended));
+    span.in_scope(|| runner.tell(&key, uid, &ended));
     Err(ended)
 }
 
@@ -188,44 +186,33 @@ fn retry<R: Reconcile>(
     let key = ObjectRef::from_obj(object.as_ref());
     match ended {
         Ended::Failed(failure) => match failure.retry() {
-            Retry::Backoff => Action::requeue(runner.backoff.failed(&key)),
+            Retry::Backoff => Action::requeue(runner.trouble.wait(&key)),
             Retry::After(wait) => Action::requeue(wait),
             Retry::WaitForChange => Action::await_change(),
         },
-        Ended::Panicked => Action::requeue(runner.backoff.failed(&key)),
+        Ended::Panicked => Action::requeue(runner.trouble.wait(&key)),
     }
 }
 
 impl<R: Reconcile> Runner<R> {
     fn succeeded(&self, key: &ObjectRef<R::Kind>) {
         self.measured.ended("success");
-        self.forget(key);
-    }
-
-    fn forget(&self, key: &ObjectRef<R::Kind>) {
-        self.backoff.forget(key);
-        self.told
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(key);
+        self.trouble.forget(key);
     }
 
     /// Logs an error that is new for its object; one that is known already goes to debug.
-    fn tell(&self, key: &ObjectRef<R::Kind>, ended: &Ended<R::Failure>) {
+    fn tell(&self, key: &ObjectRef<R::Kind>, uid: Option<String>, ended: &Ended<R::Failure>) {
         let reason = match ended {
             Ended::Failed(failure) => failure.reason(),
             Ended::Panicked => "Panicked",
         };
         self.measured.ended(reason);
         let text = redact::with_sources(ended);
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let hash = hasher.finish();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(key.clone(), hash) == Some(hash) {
-            debug!(reason, error = %text, "still failing");
-        } else {
+        let is_there = |key: &ObjectRef<R::Kind>| self.objects.get(key).is_some();
+        if self.trouble.is_new(key, uid, &text, is_there) {
             warn!(reason, error = %text, "failed");
+        } else {
+            debug!(reason, error = %text, "still failing");
         }
     }
 
@@ -235,7 +222,7 @@ impl<R: Reconcile> Runner<R> {
             Ok(_) | Err(ControllerError::ReconcilerFailed(..)) => {}
             Err(ControllerError::ObjectNotFound(gone)) => {
                 if let Some(key) = typed::<R::Kind>(&gone) {
-                    self.forget(&key);
+                    self.trouble.forget(&key);
                 }
             }
             Err(ControllerError::QueueError(error)) => {

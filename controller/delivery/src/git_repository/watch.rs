@@ -111,6 +111,7 @@ impl Fetching {
             .map(|object| SourceName::of(object.as_ref()))
             .collect();
         self.sources.retain(|name| names.contains(name));
+        self.backoff.retain(|name| names.contains(name));
         self.statuses
             .retain(&objects.iter().filter_map(|object| object.uid()).collect());
         self.repositories.sweep();

@@ -1,7 +1,7 @@
 //! One reconcile of a Kustomization.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -143,6 +143,8 @@ impl Applying {
         let objects = self.parts.kustomizations.state();
         self.statuses
             .retain(&objects.iter().filter_map(|object| object.uid()).collect());
+        let owners: HashSet<Owner> = objects.iter().map(|object| Owner::of(object)).collect();
+        self.backoff.retain(|owner| owners.contains(owner));
     }
 
     /// When to try again after a failure: soon at first, and never later than the Kustomization says.
