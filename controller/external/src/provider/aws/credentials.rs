@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -52,10 +55,21 @@ pub(super) enum Source {
     },
 }
 
-/// Credentials, kept until shortly before they expire. However many wait, they are asked for once.
+/// Credentials, kept until shortly before they expire. However many wait, they are asked for once,
+/// and where there are none all of them are told by that one attempt.
 pub(super) struct Kept {
     source: Source,
-    held: tokio::sync::Mutex<Option<Held>>,
+    state: tokio::sync::Mutex<State>,
+    /// How many attempts have ended. Whoever finds it moved after waiting for the lock has waited
+    /// for an attempt of somebody else.
+    ended: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    /// Why the last attempt gave nothing.
+    failed: Option<ReadError>,
 }
 
 struct Held {
@@ -67,7 +81,8 @@ impl Kept {
     pub(super) fn new(source: Source) -> Self {
         Self {
             source,
-            held: tokio::sync::Mutex::default(),
+            state: tokio::sync::Mutex::default(),
+            ended: AtomicU64::new(0),
         }
     }
 
@@ -76,35 +91,54 @@ impl Kept {
     /// # Errors
     /// Why there are none.
     pub(super) async fn credentials(&self) -> Result<Credentials, ReadError> {
-        let mut held = self.held.lock().await;
+        let ended_before = self.ended.load(Ordering::Acquire);
+        let mut state = self.state.lock().await;
         let now = SystemTime::now();
-        if let Some(held) = held.as_ref()
+        if let Some(held) = state.held.as_ref()
             && held.renew_at.is_none_or(|renew_at| now < renew_at)
         {
             return Ok(held.credentials.clone());
         }
-        match Box::pin(self.source.fetch()).await {
-            Ok(credentials) => {
-                let renew_at = credentials.expiry().map(|end| renewal(now, end));
-                *held = Some(Held {
-                    credentials: credentials.clone(),
-                    renew_at,
-                });
-                Ok(credentials)
+        let waited = self.ended.load(Ordering::Acquire) != ended_before;
+        let failed = state.failed.clone().filter(|_| waited);
+        let attempt = match failed {
+            Some(error) => Err(error),
+            None => self.attempt(&mut state, now).await,
+        };
+        match (attempt, state.held.as_ref()) {
+            (Err(error), Some(old)) if old.is_good(now) => {
+                warn!(%error, "credentials could not be renewed; the old ones are still good");
+                Ok(old.credentials.clone())
             }
-            Err(error) => match held.as_ref().map(|held| &held.credentials) {
-                Some(old) if old.expiry().is_some_and(|end| now < end) => {
-                    warn!(%error, "credentials could not be renewed; the old ones are still good");
-                    Ok(old.clone())
-                }
-                _ => Err(error),
-            },
+            (attempt, _) => attempt,
         }
+    }
+
+    async fn attempt(&self, state: &mut State, now: SystemTime) -> Result<Credentials, ReadError> {
+        let result = Box::pin(self.source.fetch()).await;
+        match &result {
+            Ok(credentials) => {
+                state.failed = None;
+                state.held = Some(Held {
+                    renew_at: credentials.expiry().map(|end| renewal(now, end)),
+                    credentials: credentials.clone(),
+                });
+            }
+            Err(error) => state.failed = Some(error.clone()),
+        }
+        self.ended.fetch_add(1, Ordering::Release);
+        result
     }
 
     /// Forgets what is held, since AWS does not accept it any more.
     pub(super) async fn forget(&self) {
-        *self.held.lock().await = None;
+        self.state.lock().await.held = None;
+    }
+}
+
+impl Held {
+    fn is_good(&self, now: SystemTime) -> bool {
+        self.credentials.expiry().is_some_and(|end| now < end)
     }
 }
 
@@ -230,7 +264,57 @@ impl ProvideCredentials for Kept {
 
 #[cfg(test)]
 mod tests {
+    use futures::{
+        FutureExt as _,
+        future::{BoxFuture, join_all},
+    };
+
     use super::*;
+
+    /// A token service that takes a second and then says no, counting how often it was asked.
+    #[derive(Default)]
+    struct Refusing(AtomicU64);
+
+    impl Tokens for Refusing {
+        fn token<'a>(&'a self, _: &'a WebIdentity) -> BoxFuture<'a, Result<String, ReadError>> {
+            let attempt = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+            async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Err(ReadError::Refused(format!("attempt {attempt}")))
+            }
+            .boxed()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_is_told_to_all_who_waited_for_it_and_to_nobody_who_comes_later() {
+        let tokens = Arc::new(Refusing::default());
+        let config = aws_sdk_sts::Config::builder()
+            .behavior_version_latest()
+            .build();
+        let kept = Kept::new(Source::WebIdentity {
+            sts: aws_sdk_sts::Client::from_conf(config),
+            identity: WebIdentity {
+                namespace: "ns".into(),
+                service_account: "app".into(),
+                role: "arn:aws:iam::1:role/r".into(),
+                audiences: vec![],
+            },
+            tokens: Arc::clone(&tokens) as Arc<dyn Tokens>,
+        });
+        for attempt in ["attempt 1", "attempt 2"] {
+            let started = tokio::time::Instant::now();
+            let answers = join_all((0..100).map(|_| kept.credentials())).await;
+            let refused = ReadError::Refused(attempt.to_owned());
+            assert!(
+                answers
+                    .into_iter()
+                    .all(|answer| answer.err() == Some(refused.clone()))
+            );
+            assert_eq!(started.elapsed(), Duration::from_secs(1));
+        }
+        assert_eq!(tokens.0.load(Ordering::Relaxed), 2);
+    }
 
     #[test]
     fn credentials_are_renewed_before_they_end() {
