@@ -6,7 +6,7 @@ use futures::{StreamExt as _, future::join_all};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kit::{Namespaces, presence};
 use kube::{
-    Api, ResourceExt as _,
+    Api,
     core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
@@ -66,12 +66,10 @@ fn step(part: &Part, namespace: &str, event: Event<PartialObjectMeta<ConfigMap>>
                 part.config_maps.lost(&key);
                 return;
             }
-            let sighting = Sighting {
-                uid: object.uid().unwrap_or_default(),
-                resource_version: object.resource_version().unwrap_or_default(),
-                created_by: None,
-            };
-            if part.config_maps.saw(key.clone(), sighting) {
+            if part
+                .config_maps
+                .saw(key.clone(), Sighting::of(&object.metadata))
+            {
                 part.wakes.wake(part.dependents.of(&named(&key)));
             }
         }

@@ -75,19 +75,14 @@ fn step(part: &Part, namespace: &str, event: Event<PartialObjectMeta<Secret>>) {
 fn saw(part: &Part, secret: &PartialObjectMeta<Secret>) {
     let key = Key::of(secret);
     let metadata = &secret.metadata;
-    let label = |name| metadata.labels.as_ref().and_then(|labels| labels.get(name));
-    let ours = label(crds::external_secret::MANAGED).is_some();
+    let labels = metadata.labels.as_ref();
+    let ours = labels.is_some_and(|labels| labels.contains_key(crds::external_secret::MANAGED));
     let named = named(&key);
     if !ours && !part.dependents.knows(&named) && !part.store_dependents.knows(&named) {
         part.sightings.lost(&key);
         return;
     }
-    let sighting = Sighting {
-        uid: metadata.uid.clone().unwrap_or_default(),
-        resource_version: metadata.resource_version.clone().unwrap_or_default(),
-        created_by: label(crds::external_secret::CREATED_BY).cloned(),
-    };
-    if part.sightings.saw(key.clone(), sighting) {
+    if part.sightings.saw(key.clone(), Sighting::of(metadata)) {
         wake(part, &key);
     }
 }

@@ -1,27 +1,21 @@
-//! What the metadata watch last saw of the Secrets that something names.
+//! What was last seen of the Secrets (or ConfigMaps) that something names.
 //!
-//! No body is ever here, and no metadata but what decides whether a Secret has changed: uid,
-//! resourceVersion, and a digest of the label that says who owns it.
+//! No body is ever here, and no metadata but what decides whether an object has changed: hashes of
+//! uid and of the label that says who owns it, and the resourceVersion. A [`Sighting`] is
+//! as large whatever the object carries.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::key::Key;
 
-/// One version of a Secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sighting {
-    /// Its uid.
-    pub(crate) uid: String,
-    /// Its resourceVersion.
-    pub(crate) resource_version: String,
-    /// The value of its `created-by` label.
-    pub(crate) created_by: Option<String>,
-}
+mod sighting;
 
-/// What was last seen of the Secrets that matter.
+pub(crate) use sighting::Sighting;
+
+/// What was last seen of the objects that matter.
 #[derive(Default)]
 pub(crate) struct Sightings {
     state: Mutex<State>,
@@ -29,7 +23,7 @@ pub(crate) struct Sightings {
 
 #[derive(Default)]
 struct State {
-    seen: HashMap<Key, Sighting>,
+    seen: HashMap<Key, Last>,
     /// For each watch that lists anew, what was listed so far. The watch of all namespaces has the
     /// empty name.
     listed: HashMap<String, HashSet<Key>>,
@@ -37,16 +31,23 @@ struct State {
     complete: HashSet<String>,
 }
 
+struct Last {
+    sighting: Sighting,
+    /// Whether the watch has shown it. What only a read has shown is still news for the others.
+    watched: bool,
+}
+
 impl Sightings {
     /// A listing of a namespace, or of all where it is empty, begins.
     pub(crate) fn begin(&self, namespace: &str) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.listed.insert(namespace.to_owned(), HashSet::new());
+        self.state()
+            .listed
+            .insert(namespace.to_owned(), HashSet::new());
     }
 
     /// That listing is complete. Returns what has gone since the one before.
     pub(crate) fn end(&self, namespace: &str) -> Vec<Key> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.complete.insert(namespace.to_owned());
         let Some(listed) = state.listed.remove(namespace) else {
             return Vec::new();
@@ -64,59 +65,84 @@ impl Sightings {
         gone
     }
 
-    /// A Secret was seen. Says whether that is news.
+    /// The watch has shown an object. Says whether that is news. An older version than the one that
+    /// is known is none, but in a listing: what a listing shows is what there is, even where the API
+    /// server was set back.
     pub(crate) fn saw(&self, name: Key, sighting: Sighting) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for watch in ["", name.namespace.as_str()] {
-            if let Some(listed) = state.listed.get_mut(watch) {
-                listed.insert(name.clone());
-            }
+        let mut state = self.state();
+        let listing = state.is_listed(&name);
+        let known = state.seen.get(&name);
+        if !listing && known.is_some_and(|known| sighting.is_older_than(&known.sighting)) {
+            return false;
         }
-        let old = state.seen.insert(name, sighting.clone());
-        old.as_ref() != Some(&sighting)
+        let last = Last {
+            sighting,
+            watched: true,
+        };
+        let before = state.seen.insert(name, last);
+        before.is_none_or(|before| !before.watched || before.sighting != sighting)
     }
 
-    /// A Secret is gone, or of no interest any more.
+    /// A read has shown an object. The watch may have shown a newer version meanwhile: that stays.
+    pub(crate) fn read(&self, name: Key, sighting: Sighting) {
+        let mut state = self.state();
+        state.is_listed(&name);
+        let known = state.seen.get(&name);
+        if known.is_none_or(|known| known.sighting.is_older_than(&sighting)) {
+            let last = Last {
+                sighting,
+                watched: false,
+            };
+            state.seen.insert(name, last);
+        }
+    }
+
+    /// An object is gone, or of no interest any more.
     pub(crate) fn lost(&self, name: &Key) {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .seen
-            .remove(name);
+        self.state().seen.remove(name);
     }
 
-    /// What was last seen of a Secret.
+    /// What was last seen of an object.
     pub(crate) fn of(&self, name: &Key) -> Option<Sighting> {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .seen
-            .get(name)
-            .cloned()
+        self.state().seen.get(name).map(|last| last.sighting)
     }
 
     /// The Secrets of a namespace that carry this `created-by` label.
     pub(crate) fn created_by(&self, namespace: &str, label: &str) -> Vec<Key> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let owned = state.seen.iter().filter(|(name, sighting)| {
-            name.namespace == namespace && sighting.created_by.as_deref() == Some(label)
+        let state = self.state();
+        let owned = state.seen.iter().filter(|(name, last)| {
+            name.namespace == namespace && last.sighting.is_created_by(label)
         });
         owned.map(|(name, _)| name.clone()).collect()
     }
 
     /// Whether a whole listing of this namespace was seen, so that what is not here is not there.
     pub(crate) fn complete(&self, namespace: &str) -> bool {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
         state.complete.contains("") || state.complete.contains(namespace)
     }
 
-    /// How many Secrets are remembered.
+    /// How many objects are remembered.
     pub(crate) fn len(&self) -> usize {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .seen
-            .len()
+        self.state().seen.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Notes for the listings under way that an object is there; says whether there is one.
+    fn is_listed(&mut self, name: &Key) -> bool {
+        let mut under_way = false;
+        for watch in ["", name.namespace.as_str()] {
+            if let Some(listed) = self.listed.get_mut(watch) {
+                listed.insert(name.clone());
+                under_way = true;
+            }
+        }
+        under_way
     }
 }
 
@@ -129,11 +155,7 @@ mod tests {
     }
 
     fn version(resource_version: &str) -> Sighting {
-        Sighting {
-            uid: "u".into(),
-            resource_version: resource_version.into(),
-            created_by: Some("o".into()),
-        }
+        Sighting::new("u", resource_version, Some("o"))
     }
 
     #[test]
@@ -159,5 +181,37 @@ mod tests {
         );
         sightings.lost(&name("a"));
         assert_eq!((sightings.of(&name("a")), sightings.len()), (None, 0));
+    }
+
+    #[test]
+    fn an_older_version_is_no_news_but_in_a_listing() {
+        let sightings = Sightings::default();
+        // 10 is the older one, whatever their texts say.
+        assert!(sightings.saw(name("a"), version("10")));
+        assert!(!sightings.saw(name("a"), version("9")));
+        assert_eq!(sightings.of(&name("a")), Some(version("10")));
+        sightings.begin("");
+        assert!(sightings.saw(name("a"), version("5")), "set back");
+        assert_eq!(sightings.end(""), []);
+        assert_eq!(sightings.of(&name("a")), Some(version("5")));
+    }
+
+    #[test]
+    fn a_read_that_was_overtaken_by_the_watch_changes_nothing() {
+        let sightings = Sightings::default();
+        sightings.saw(name("a"), version("11"));
+        sightings.read(name("a"), version("10"));
+        assert_eq!(sightings.of(&name("a")), Some(version("11")));
+    }
+
+    /// One store reads a Secret that has just changed. The others that name it have to hear of it.
+    #[test]
+    fn what_a_read_has_shown_first_is_still_news_when_the_watch_shows_it() {
+        let sightings = Sightings::default();
+        sightings.saw(name("a"), version("10"));
+        sightings.read(name("a"), version("11"));
+        assert_eq!(sightings.of(&name("a")), Some(version("11")));
+        assert!(sightings.saw(name("a"), version("11")));
+        assert!(!sightings.saw(name("a"), version("11")), "once");
     }
 }

@@ -370,11 +370,7 @@ fn still_good(
         .good
         .filter(|_| remembered.made_from.as_ref() == Some(digest))?;
     match sight(part, object, key) {
-        Sight::Seen(seen)
-            if seen.uid == good.uid && seen.resource_version == good.resource_version =>
-        {
-            Some(good)
-        }
+        Sight::Seen(seen) if seen.is(&good.uid, &good.resource_version) => Some(good),
         _ => None,
     }
 }

@@ -105,11 +105,7 @@ pub(crate) fn standing(
         (_, Sight::Missing) => Standing::Broken,
         (_, Sight::Unknown) => Standing::Look,
         (_, Sight::Seen(seen)) => match written {
-            Some(written)
-                if written.uid == seen.uid && written.resource_version == seen.resource_version =>
-            {
-                Standing::Good
-            }
+            Some(written) if seen.is(&written.uid, &written.resource_version) => Standing::Good,
             _ => Standing::Look,
         },
     }
@@ -257,13 +253,8 @@ mod tests {
             uid: "u".into(),
             resource_version: "7".into(),
         };
-        let seen = |uid: &str, version: &str| {
-            Sight::Seen(Sighting {
-                uid: uid.into(),
-                resource_version: version.into(),
-                created_by: Option::None,
-            })
-        };
+        let seen =
+            |uid: &str, version: &str| Sight::Seen(Sighting::new(uid, version, Option::None));
         for (policy, sight, expected) in [
             (Owner, Sight::Missing, Standing::Broken),
             (Owner, Sight::Unknown, Standing::Look),

@@ -117,8 +117,9 @@ where
         + std::fmt::Debug,
 {
     let namespace = object.namespace().unwrap_or_default();
-    if let Some(seen) = sightings.of(&Key::new(&namespace, name)) {
-        return Ok(Some(seen.resource_version));
+    let seen = sightings.of(&Key::new(&namespace, name));
+    if let Some(version) = seen.and_then(|seen| seen.resource_version()) {
+        return Ok(Some(version));
     }
     let _call = part.calls.acquire().await;
     let api = Api::<K>::namespaced(part.context.client.clone(), &namespace);

@@ -13,7 +13,7 @@ use k8s_openapi::api::{
     core::v1::{Secret, ServiceAccount},
 };
 use kit::{SecretBytes, redact};
-use kube::{Api, Client, ResourceExt as _, api::PostParams};
+use kube::{Api, Client, api::PostParams};
 
 use super::{
     AnyStore,
@@ -70,7 +70,7 @@ struct Known {
     generation: Option<i64>,
     uid: Option<String>,
     /// The Secrets that it was made from, in the version that was read.
-    made_from: Vec<(Key, String)>,
+    made_from: Vec<(Key, Sighting)>,
     /// Whether something else, that no watch follows, went into it.
     fading: bool,
     made: Instant,
@@ -154,7 +154,7 @@ impl Identities {
                 .made_from
                 .iter()
                 .all(|(key, version)| match self.sightings.of(key) {
-                    Some(seen) => seen.resource_version == *version,
+                    Some(seen) => seen == *version,
                     None => young && !self.sightings.complete(&key.namespace),
                 });
         if !same_store || !same_secrets || (known.fading && !young) {
@@ -165,7 +165,10 @@ impl Identities {
         Some(Arc::clone(&known.client))
     }
 
-    async fn identity(&self, wanted: &Wanted) -> Result<(Identity, Vec<(Key, String)>), OpenError> {
+    async fn identity(
+        &self,
+        wanted: &Wanted,
+    ) -> Result<(Identity, Vec<(Key, Sighting)>), OpenError> {
         let mut made_from = Vec::new();
         let base = match &wanted.base {
             WantedBase::Ambient => Base::Ambient,
@@ -271,17 +274,11 @@ impl Bodies<'_> {
     }
 
     /// The versions that were read, noted where the watch will tell of others.
-    fn versions(self, sightings: &Sightings) -> Vec<(Key, String)> {
+    fn versions(self, sightings: &Sightings) -> Vec<(Key, Sighting)> {
         let versions = self.read.into_iter().map(|(key, secret)| {
-            let label = crds::external_secret::CREATED_BY;
-            let version = secret.resource_version().unwrap_or_default();
-            let sighting = Sighting {
-                uid: secret.uid().unwrap_or_default(),
-                resource_version: version.clone(),
-                created_by: secret.labels().get(label).cloned(),
-            };
-            sightings.saw(key.clone(), sighting);
-            (key, version)
+            let sighting = Sighting::of(&secret.metadata);
+            sightings.read(key.clone(), sighting);
+            (key, sighting)
         });
         versions.collect()
     }
