@@ -55,8 +55,16 @@ pub(crate) struct Dependents<W> {
 }
 
 struct Index<W> {
-    by_name: HashMap<Named, BTreeSet<W>>,
-    by_who: HashMap<W, BTreeSet<Named>>,
+    by_name: HashMap<Named, Who<W>>,
+    /// In order.
+    by_who: HashMap<W, Box<[Named]>>,
+}
+
+/// Who names something. Nearly everything is named by one alone, and a set for each of those would
+/// be most of the memory of the index.
+enum Who<W> {
+    One(W),
+    Many(BTreeSet<W>),
 }
 
 impl<W> Default for Dependents<W> {
@@ -74,25 +82,17 @@ impl<W: Clone + Eq + Hash + Ord> Dependents<W> {
     /// Notes all that `who` names, in place of what it named before.
     pub(crate) fn set(&self, who: &W, names: BTreeSet<Named>) {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = match names.is_empty() {
-            true => index.by_who.remove(who),
-            false => index.by_who.insert(who.clone(), names.clone()),
-        };
-        let old = old.unwrap_or_default();
-        for gone in old.difference(&names) {
-            if let Some(dependents) = index.by_name.get_mut(gone) {
-                dependents.remove(who);
-                if dependents.is_empty() {
-                    index.by_name.remove(gone);
-                }
-            }
+        let old = index.by_who.remove(who).unwrap_or_default();
+        for gone in old.iter().filter(|old| !names.contains(old)) {
+            index.remove(gone, who);
         }
-        for new in names.difference(&old) {
+        for new in names.iter().filter(|new| old.binary_search(new).is_err()) {
+            index.insert(new, who);
+        }
+        if !names.is_empty() {
             index
-                .by_name
-                .entry(new.clone())
-                .or_default()
-                .insert(who.clone());
+                .by_who
+                .insert(who.clone(), names.into_iter().collect());
         }
     }
 
@@ -104,13 +104,11 @@ impl<W: Clone + Eq + Hash + Ord> Dependents<W> {
     /// Who names this.
     pub(crate) fn of(&self, named: &Named) -> Vec<W> {
         let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        index
-            .by_name
-            .get(named)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect()
+        match index.by_name.get(named) {
+            None => Vec::new(),
+            Some(Who::One(who)) => vec![who.clone()],
+            Some(Who::Many(all)) => all.iter().cloned().collect(),
+        }
     }
 
     /// All who name anything.
@@ -126,6 +124,33 @@ impl<W: Clone + Eq + Hash + Ord> Dependents<W> {
             .unwrap_or_else(PoisonError::into_inner)
             .by_name
             .contains_key(named)
+    }
+}
+
+impl<W: Clone + Eq + Hash + Ord> Index<W> {
+    fn insert(&mut self, named: &Named, who: &W) {
+        let Some(known) = self.by_name.get_mut(named) else {
+            self.by_name.insert(named.clone(), Who::One(who.clone()));
+            return;
+        };
+        match known {
+            Who::One(first) => *known = Who::Many(BTreeSet::from([first.clone(), who.clone()])),
+            Who::Many(all) => drop(all.insert(who.clone())),
+        }
+    }
+
+    fn remove(&mut self, named: &Named, who: &W) {
+        let nobody_left = match self.by_name.get_mut(named) {
+            None => false,
+            Some(Who::One(one)) => one == who,
+            Some(Who::Many(all)) => {
+                all.remove(who);
+                all.is_empty()
+            }
+        };
+        if nobody_left {
+            self.by_name.remove(named);
+        }
     }
 }
 
@@ -151,5 +176,21 @@ mod tests {
         assert_eq!(dependents.of(&secret("z")), ["a"]);
         dependents.forget(&"b");
         assert!(!dependents.knows(&secret("y")) && dependents.knows(&secret("x")));
+        dependents.forget(&"a");
+        assert!(dependents.all().is_empty() && dependents.index.lock().unwrap().by_name.is_empty());
+    }
+
+    #[test]
+    fn many_may_name_the_same() {
+        let dependents = Dependents::default();
+        for who in ["a", "b", "c"] {
+            dependents.set(&who, BTreeSet::from([secret("x")]));
+            dependents.set(&who, BTreeSet::from([secret("x")]));
+        }
+        assert_eq!(dependents.of(&secret("x")), ["a", "b", "c"]);
+        for who in ["b", "a", "b"] {
+            dependents.forget(&who);
+        }
+        assert_eq!(dependents.of(&secret("x")), ["c"]);
     }
 }
