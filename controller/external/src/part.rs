@@ -17,7 +17,7 @@ use tracing::warn;
 
 use crate::{
     dependents::{Dependents, Named},
-    fetch::{Fetcher, Timetable},
+    fetch::{Fetcher, Places, Timetable},
     key::Key,
     memory::Memory,
     names::EVENT_SOURCE,
@@ -42,10 +42,8 @@ pub(crate) struct Part {
     pub(crate) events: Recorder,
     /// Requests to the API server.
     pub(crate) calls: Semaphore,
-    /// Work on what is new or has changed.
-    pub(crate) changed: Semaphore,
-    /// Work on what is due. It has places of its own, so that the other never waits for it.
-    pub(crate) due: Semaphore,
+    /// Who may work, and who may ask a provider.
+    pub(crate) places: Places,
     pub(crate) templates: Engine,
     pub(crate) stores: Stores,
     pub(crate) identities: Identities,
@@ -87,14 +85,13 @@ impl Part {
         let identities = Identities::new(client.clone(), clients, Arc::clone(&sightings));
         let events = Recorder::new(client, EVENT_SOURCE, context.shutdown.clone());
         let templates = Engine::new(&settings.delimiters.0, &settings.delimiters.1);
-        let places = usize::from(settings.concurrency).max(1);
+        let places = Places::new(usize::from(settings.concurrency));
         Arc::new(Self {
             context,
             settings,
             events,
             calls: Semaphore::new(CALLS_AT_ONCE),
-            changed: Semaphore::new(places),
-            due: Semaphore::new(places),
+            places,
             templates,
             stores: Stores::default(),
             identities,

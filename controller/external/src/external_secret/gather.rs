@@ -1,4 +1,4 @@
-//! What a refresh needs: stores, and what they hold.
+//! What the stores hold of what is wanted. Whoever is here may wait long for a provider.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,25 +7,20 @@ use std::{
 
 use crds::external_secret::{ExternalSecret, SecretStoreRef};
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp};
-use kit::redact;
 use kube::ResourceExt as _;
 
 use super::{
     assemble::{Answers, FromAnswer, Lack},
     questions::{self, Question, Want},
+    stores::{Opened, StoreKey, key},
 };
 use crate::{
     fetch::{Answer, Source},
     generator::generate,
     part::Part,
     provider::{Address, Payload, ReadError, Search, Version},
-    store,
     values::Values,
 };
-
-/// How long a new store that nobody has looked at yet is no error.
-const NEW_STORE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What the provider said, and what was asked for where.
 pub(crate) struct Gathered {
@@ -35,41 +30,16 @@ pub(crate) struct Gathered {
     pub(crate) most: Option<(Source, BTreeSet<Address>)>,
 }
 
-/// A store, open.
-#[derive(Clone)]
-struct Open {
-    source: Source,
-    prefix: String,
-}
-
-type Opened = BTreeMap<(bool, String), Result<Open, Lack>>;
-
-/// Whether the object uses a store of another class, so that it is none of ours
-/// (externalsecret_controller.go, `shouldSkipUnmanagedStore`), or of a kind that is switched off.
-pub(crate) fn is_foreign(part: &Part, object: &ExternalSecret) -> bool {
-    let namespace = object.namespace().unwrap_or_default();
-    questions::stores(&object.spec)
-        .into_iter()
-        .any(|reference| {
-            if reference.is_cluster() && !part.settings.cluster_stores {
-                return true;
-            }
-            let found = part.stores.find(reference, &namespace);
-            found.is_some_and(|store| !store::is_ours(&store, &part.settings.class))
-        })
-}
-
 /// Asks for everything that the object wants, all at once.
-pub(crate) async fn gather(part: &Part, object: &ExternalSecret) -> Gathered {
+pub(crate) async fn gather(part: &Part, object: &ExternalSecret, opened: &Opened) -> Gathered {
     let namespace = object.namespace().unwrap_or_default();
-    let opened = open_all(part, object, &namespace).await;
     let from = questions::of_data_from(&object.spec);
     let data = questions::of_data(&object.spec);
-    let found = search_all(&opened, &from).await;
-    let mut wanted: BTreeMap<(bool, String), BTreeSet<Address>> = BTreeMap::new();
+    let found = search_all(opened, &from).await;
+    let mut wanted: BTreeMap<StoreKey, BTreeSet<Address>> = BTreeMap::new();
     for question in from.iter().chain(&data) {
         if let (Want::Secret(reference), Some(Ok(open))) =
-            (&question.want, of(&opened, question.store))
+            (&question.want, opened.of(question.store))
         {
             let address = questions::address(&open.prefix, reference);
             wanted
@@ -88,13 +58,13 @@ pub(crate) async fn gather(part: &Part, object: &ExternalSecret) -> Gathered {
         }
     }
     let (read, made) = tokio::join!(
-        read_all(part, &opened, &wanted),
+        read_all(part, opened, &wanted),
         generate_all(part, &namespace, &from)
     );
     let most = wanted
         .into_iter()
         .max_by_key(|(_, addresses)| addresses.len());
-    let most = most.and_then(|(key, addresses)| match opened.get(&key) {
+    let most = most.and_then(|(key, addresses)| match opened.by_key(&key) {
         Some(Ok(open)) => Some((open.source.clone(), addresses)),
         _ => None,
     });
@@ -102,115 +72,20 @@ pub(crate) async fn gather(part: &Part, object: &ExternalSecret) -> Gathered {
         from: from
             .iter()
             .zip(found.into_iter().zip(made))
-            .map(|(question, (names, made))| from_answer(question, made, names, &opened, &read))
+            .map(|(question, (names, made))| from_answer(question, made, names, opened, &read))
             .collect(),
         data: data
             .iter()
-            .map(|question| one(question, &opened, &read))
+            .map(|question| one(question, opened, &read))
             .collect(),
     };
     Gathered { answers, most }
-}
-
-fn key(reference: &SecretStoreRef) -> (bool, String) {
-    (reference.is_cluster(), reference.name.clone())
-}
-
-fn of<'a>(opened: &'a Opened, reference: &SecretStoreRef) -> Option<&'a Result<Open, Lack>> {
-    opened.get(&key(reference))
 }
 
 fn current(name: &str) -> Address {
     Address::Value {
         id: name.to_owned(),
         version: Version::parse(""),
-    }
-}
-
-async fn open_all(part: &Part, object: &ExternalSecret, namespace: &str) -> Opened {
-    let mut opened = Opened::new();
-    for reference in questions::stores(&object.spec) {
-        let open = open(part, reference, namespace).await;
-        opened.insert(key(reference), open);
-    }
-    opened
-}
-
-/// client_manager.go, `Get`.
-async fn open(part: &Part, reference: &SecretStoreRef, namespace: &str) -> Result<Open, Lack> {
-    let kind = if reference.is_cluster() {
-        "ClusterSecretStore"
-    } else {
-        "SecretStore"
-    };
-    let name = &reference.name;
-    let failed = |text: String| Err(Lack::Failed(text));
-    if name.is_empty() {
-        return failed(
-            "no store is named: set spec.secretStoreRef or sourceRef.storeRef".to_owned(),
-        );
-    }
-    let Some(found) = part.stores.find(reference, namespace) else {
-        return failed(format!(
-            "could not get {kind} \"{name}\", there is none of this name"
-        ));
-    };
-    if !store::is_ours(&found, &part.settings.class) {
-        return failed("can not reference unmanaged store".to_owned());
-    }
-    if !found.spec().conditions.is_empty() {
-        let labels = part.namespaces.of(&part.context.client, namespace).await;
-        let labels = labels.map_err(|error| {
-            let cause = redact::api_error(&error);
-            Lack::Failed(format!(
-                "failed to get a namespace \"{namespace}\": {cause}"
-            ))
-        })?;
-        if !store::admits(&found, namespace, &labels) {
-            return failed(format!(
-                "using cluster store \"{name}\" is not allowed from namespace \"{namespace}\": denied by spec.condition"
-            ));
-        }
-    }
-    if part.settings.flood_gate && !store::is_ready(found.status()) {
-        let unseen = found
-            .status()
-            .is_none_or(|status| status.conditions.is_empty());
-        let created = found
-            .metadata()
-            .creation_timestamp
-            .as_ref()
-            .map(|time| time.0);
-        let young =
-            created.is_some_and(|created| Timestamp::now().duration_since(created) < NEW_STORE);
-        if unseen && young {
-            return Err(Lack::StoreNotYet(format!("{kind} \"{name}\"")));
-        }
-        return failed(format!("{kind} \"{name}\" is not ready"));
-    }
-    let client = part.identities.open(&found, Some(namespace)).await;
-    match client.map_err(|error| Lack::Failed(error.to_string()))? {
-        Some(client) => {
-            let (principal, region) = (client.principal(), client.region().to_owned());
-            let source = Source {
-                reader: client,
-                principal,
-                region,
-            };
-            let prefix = found
-                .spec()
-                .provider
-                .aws
-                .as_ref()
-                .map(|aws| aws.prefix.clone());
-            Ok(Open {
-                source,
-                prefix: prefix.unwrap_or_default(),
-            })
-        }
-        None => failed(format!(
-            "{kind} \"{name}\" has no credentials for this namespace"
-        )),
     }
 }
 
@@ -236,7 +111,8 @@ async fn search_one(
     let search = search
         .as_ref()
         .map_err(|problem| Lack::Failed(problem.clone()))?;
-    let open = of(opened, store)
+    let open = opened
+        .of(store)
         .cloned()
         .unwrap_or_else(|| Err(unopened()))?;
     open.source
@@ -265,15 +141,15 @@ async fn generate_all(
     join_all(made).await
 }
 
-type Read = BTreeMap<(bool, String), BTreeMap<Address, Answer>>;
+type Read = BTreeMap<StoreKey, BTreeMap<Address, Answer>>;
 
 async fn read_all(
     part: &Part,
     opened: &Opened,
-    wanted: &BTreeMap<(bool, String), BTreeSet<Address>>,
+    wanted: &BTreeMap<StoreKey, BTreeSet<Address>>,
 ) -> Read {
     let reads = wanted.iter().filter_map(|(key, addresses)| {
-        let Some(Ok(open)) = opened.get(key) else {
+        let Some(Ok(open)) = opened.by_key(key) else {
             return None;
         };
         Some(async move {
@@ -309,7 +185,8 @@ fn one(question: &Question<'_>, opened: &Opened, read: &Read) -> Result<Arc<Payl
     let Want::Secret(reference) = &question.want else {
         return Err(unopened());
     };
-    let open = of(opened, question.store)
+    let open = opened
+        .of(question.store)
         .cloned()
         .unwrap_or_else(|| Err(unopened()))?;
     let address = questions::address(&open.prefix, reference);

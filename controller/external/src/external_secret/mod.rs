@@ -3,9 +3,11 @@
 //! # Expected flow
 //! 1. [`watch`]: what changed, what is due, what was woken.
 //! 2. [`refresh`]: whether the provider has to be asked; mostly it has not.
-//! 3. [`gather`]: stores, values, the target as it is.
-//! 4. [`assemble`] and [`plan`]: the target as it should be, and what to do.
-//! 5. [`carry_out`] and [`status`]: the writes, the events, the status.
+//! 3. [`stores`] and [`gather`]: who is asked, and what they say.
+//! 4. [`attempt`]: [`assemble`] and [`plan`] say what the target should be, and what to do.
+//! 5. [`carry_out`], [`report`] and [`status`]: the writes, the events, the status.
+//!
+//! [`reconcile`] goes through all of it and knows who waits where.
 //!
 //! # Guarantees
 //! - Nothing is written that is there already; nothing is asked of AWS that is not due.
@@ -13,8 +15,10 @@
 //! - An error changes nothing that was written before.
 
 mod assemble;
+mod attempt;
 mod carry_out;
 mod desired;
+mod digest;
 mod failure;
 mod gather;
 mod plan;
@@ -22,8 +26,12 @@ mod questions;
 mod reconcile;
 mod refresh;
 mod render;
+mod report;
 mod sources;
+mod spec;
 mod status;
+mod stores;
+mod target;
 mod view;
 mod watch;
 mod windows;

@@ -12,6 +12,7 @@
 //! - There is no cache: plaintext lives for the flight.
 
 mod lane;
+mod places;
 mod timetable;
 
 use std::{
@@ -28,6 +29,7 @@ use futures::future::join_all;
 use crate::provider::{Address, Payload, ReadError, Reader, aws::Principal};
 use lane::Lane;
 
+pub(crate) use places::{Places, Turn};
 pub(crate) use timetable::{Seat, Timetable};
 
 /// How long the first waits for others to join. Long enough that objects which were made or fall due
@@ -35,6 +37,9 @@ pub(crate) use timetable::{Seat, Timetable};
 const GATHER: Duration = Duration::from_millis(150);
 /// How many lanes are kept before those that nobody uses are dropped.
 const LANES_BEFORE_SWEEP: usize = 64;
+
+/// A principal in a region.
+pub(crate) type LaneId = (Principal, String);
 
 /// Who is asked, and as whom.
 #[derive(Clone)]
@@ -47,13 +52,20 @@ pub(crate) struct Source {
     pub(crate) region: String,
 }
 
+impl Source {
+    /// The lane on which it is asked.
+    pub(crate) fn lane(&self) -> LaneId {
+        (self.principal, self.region.clone())
+    }
+}
+
 /// One answer, shared by all who asked.
 pub(crate) type Answer = Result<Arc<Payload>, ReadError>;
 
 /// Reads for all subscribers together.
 #[derive(Default)]
 pub(crate) struct Fetcher {
-    lanes: Mutex<HashMap<(Principal, String), Arc<Lane>>>,
+    lanes: Mutex<HashMap<LaneId, Arc<Lane>>>,
     asked: AtomicU64,
 }
 
@@ -92,9 +104,8 @@ impl Fetcher {
         if lanes.len() >= LANES_BEFORE_SWEEP {
             lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
         }
-        let key = (source.principal, source.region.clone());
         let lane = lanes
-            .entry(key)
+            .entry(source.lane())
             .or_insert_with(|| Lane::new(Arc::clone(&source.reader)));
         Arc::clone(lane)
     }
