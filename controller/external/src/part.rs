@@ -10,6 +10,7 @@ use std::{
 };
 
 use crds::external_secret::{ExternalSecret, ExternalSecretStatus};
+use jiff::Timestamp;
 use kit::{Context, events::Recorder};
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::{Semaphore, watch};
@@ -39,6 +40,8 @@ const CALLS_AT_ONCE: usize = 16;
 pub(crate) struct Part {
     pub(crate) context: Context,
     pub(crate) settings: Settings,
+    /// When the part began.
+    pub(crate) began: Timestamp,
     pub(crate) events: Recorder,
     /// Requests to the API server.
     pub(crate) calls: Semaphore,
@@ -89,6 +92,7 @@ impl Part {
         Arc::new(Self {
             context,
             settings,
+            began: Timestamp::now(),
             events,
             calls: Semaphore::new(CALLS_AT_ONCE),
             places,
@@ -138,6 +142,13 @@ impl Part {
             .iter()
             .find_map(|store| store.get(&reference))
             .map(|found| found.as_ref().clone())
+    }
+
+    /// Whether the watches still show an ExternalSecret of this name.
+    pub(crate) fn knows(&self, key: &Key) -> bool {
+        let stores = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let reference = ObjectRef::new(&key.name).within(&key.namespace);
+        stores.iter().any(|store| store.get(&reference).is_some())
     }
 
     /// A first listing of ExternalSecrets is complete.

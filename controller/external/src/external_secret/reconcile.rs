@@ -56,13 +56,18 @@ impl Reconcile for ExternalSecrets {
             remembered.errors += u64::from(result.is_err());
             remembered.took = began.elapsed();
         });
-        match result {
+        let told = match result {
             Err(failure @ SyncFailure::Failed { .. }) => {
-                report::failure(part, &object, &failure).await?;
-                Err(failure)
+                let written = report::failure(part, &object, &failure).await;
+                Err(written.err().unwrap_or(failure))
             }
             other => other,
+        };
+        // What was noted of an object that went meanwhile would stay for ever.
+        if !part.knows(&key) {
+            part.forget(&key);
         }
+        told
     }
 }
 

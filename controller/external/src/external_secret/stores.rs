@@ -14,7 +14,7 @@ use crate::{
     store,
 };
 
-/// How long a new store that nobody has looked at yet is no error.
+/// How long a store that nobody has looked at yet is no error, from when it and we were there.
 const NEW_STORE: SignedDuration = SignedDuration::from_secs(10);
 
 /// A store, open.
@@ -121,14 +121,8 @@ async fn open(part: &Part, reference: &SecretStoreRef, namespace: &str) -> Resul
         let unseen = found
             .status()
             .is_none_or(|status| status.conditions.is_empty());
-        let created = found
-            .metadata()
-            .creation_timestamp
-            .as_ref()
-            .map(|time| time.0);
-        let young =
-            created.is_some_and(|created| Timestamp::now().duration_since(created) < NEW_STORE);
-        if unseen && young {
+        let created = found.metadata().creation_timestamp.as_ref();
+        if unseen && may_be_unseen(created.map(|time| time.0), part.began, Timestamp::now()) {
             return Err(Lack::StoreNotYet(format!("{kind} \"{name}\"")));
         }
         return failed(format!("{kind} \"{name}\" is not ready"));
@@ -156,5 +150,27 @@ async fn open(part: &Part, reference: &SecretStoreRef, namespace: &str) -> Resul
         None => failed(format!(
             "{kind} \"{name}\" has no credentials for this namespace"
         )),
+    }
+}
+
+/// Whether a store that says nothing has just not been looked at yet: it is new, or we are.
+fn may_be_unseen(created: Option<Timestamp>, began: Timestamp, now: Timestamp) -> bool {
+    let is_new = |since: Timestamp| now.duration_since(since) < NEW_STORE;
+    is_new(began) || created.is_some_and(is_new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_nobody_has_looked_at_is_no_error_while_it_or_we_are_new() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        // Made long before we started, with all that use it: nobody is told of a failure.
+        assert!(may_be_unseen(Some(at(0)), at(1_000), at(1_009)));
+        assert!(!may_be_unseen(Some(at(0)), at(1_000), at(1_010)));
+        assert!(may_be_unseen(Some(at(2_000)), at(1_000), at(2_009)));
+        assert!(!may_be_unseen(Some(at(2_000)), at(1_000), at(2_010)));
+        assert!(!may_be_unseen(None, at(1_000), at(2_000)));
     }
 }
