@@ -92,7 +92,8 @@ impl Moto {
         Ok(())
     }
 
-    /// Faults by operation, such as `GetSecretValue`, and by who asks: `GetSecretValue by AKIAEXAMPLE`.
+    /// Faults by operation, such as `GetSecretValue`, by operation and region, `GetSecretValue@eu-west-1`, or by
+    /// operation and who asks, `GetSecretValue by AKIAEXAMPLE`.
     pub fn faults(&self) -> &Faults {
         &self.state.faults
     }
@@ -196,7 +197,9 @@ async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response<B
         return faults::cut();
     };
     let call = describe(&parts.headers, &body);
-    let fault = front.faults.meet(&call.operation);
+    let there = format!("{}@{}", call.operation, call.region);
+    let fault = front.faults.meet(&there);
+    let fault = fault.or_else(|| front.faults.meet(&call.operation));
     front
         .calls
         .lock()

@@ -1,7 +1,10 @@
-//! AWS that refuses, throttles, fails, or is not there. One test at a time: they share one AWS.
+//! AWS that refuses, throttles, fails, or is not there, and AWS that is slow (`fresh`). One test at a
+//! time: they share one AWS.
 
 #[path = "external/denied.rs"]
 mod denied;
+#[path = "external/fresh.rs"]
+mod fresh;
 #[path = "external/stage.rs"]
 mod stage;
 

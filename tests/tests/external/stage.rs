@@ -15,11 +15,18 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) async fn start() -> Result<Self, Failure> {
-        let plane = ControlPlane::shared().await?;
+        Self::on(ControlPlane::shared().await?, |builder| builder).await
+    }
+
+    /// On a control plane of the caller's, with more flags.
+    pub(crate) async fn on(
+        plane: &'static ControlPlane,
+        more: impl FnOnce(ControllerBuilder) -> ControllerBuilder,
+    ) -> Result<Self, Failure> {
         let identity = rights::ours(plane).await?;
         let aws = Moto::start().await?;
         let builder = ControllerBuilder::new(&identity.kubeconfig, identity.namespace)?;
-        let controller = builder.parts("external").aws(&aws).start().await?;
+        let controller = more(builder.parts("external").aws(&aws)).start().await?;
         Ok(Self {
             plane,
             controller,

@@ -1,8 +1,10 @@
 //! `make bench`: our programs against the incumbents', in the same run on the same machine.
 //!
 //! It prints ratios, as a machine's own speed says nothing. The budgets are those of the design.
-//! Arguments name what is measured, all of it if there are none: `idle`, `seal`, `sealed`.
+//! Arguments name what is measured, all of it if there are none: `idle`, `seal`, `sealed`,
+//! `external`.
 
+mod external;
 mod idle;
 mod seal;
 mod sealed;
@@ -41,6 +43,9 @@ async fn measure(table: &mut Table) -> Result<(), Failure> {
     }
     if is_wanted("sealed") {
         sealed::controllers(table).await?;
+    }
+    if is_wanted("external") {
+        Box::pin(external::all(table)).await?;
     }
     Ok(())
 }

@@ -1,0 +1,104 @@
+//! The incumbent's controller, where its program is named.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use tests::{Failure, Moto, Process, ProcessBuilder, REGION, Scratch};
+
+use super::{
+    DISTINCT, NEW,
+    ours::New,
+    stage::{Stage, at_rest, calls, calls_a_minute, peak, seconds},
+};
+use crate::table::Quantity;
+
+/// What makes it as fast as it gets.
+pub(super) const TUNED: [&str; 3] = ["--concurrent=20", "--client-qps=500", "--client-burst=1000"];
+
+const NAMESPACE: &str = "bench";
+const STEADY: &str = "steady";
+
+/// What was measured of it.
+pub(super) struct Measured {
+    pub(super) new: New,
+    /// Only where it is fast enough to come round within the interval.
+    pub(super) calls_a_minute: Option<Quantity>,
+}
+
+/// Its program, where `SIGNET_ESO` names one.
+pub(super) fn named() -> Option<PathBuf> {
+    std::env::var_os("SIGNET_ESO").map(PathBuf::from)
+}
+
+/// The same as ours, on a control plane of its own.
+pub(super) async fn measured(
+    program: &std::path::Path,
+    aws: &Moto,
+    flags: &[&str],
+) -> Result<Measured, Failure> {
+    let stage = Stage::set().await?;
+    stage.namespace(NAMESPACE).await?;
+    stage.fill(NAMESPACE, 0..NEW, "1h", |number| number).await?;
+    let logs = Scratch::new("theirs")?;
+    let before = calls(aws);
+    let started = Instant::now();
+    let mut process = start(program, &stage, aws, flags, &logs)?;
+    stage.delivered(NAMESPACE, NEW).await.map_err(|failure| {
+        let tail = process.tail();
+        Failure::new(format!("{failure}; the end of its log:\n{tail}"))
+    })?;
+    let new = New {
+        took: seconds(started.elapsed().as_secs_f64()),
+        calls: calls(aws) - before,
+        memory: at_rest(&process).await?,
+        peak: peak(process.id())?,
+    };
+    process.must_run()?;
+    let calls_a_minute = match flags {
+        [] => None,
+        _ => Some(steady(&stage, aws).await?),
+    };
+    Ok(Measured {
+        new,
+        calls_a_minute,
+    })
+}
+
+async fn steady(stage: &Stage, aws: &Moto) -> Result<Quantity, Failure> {
+    stage.namespace(STEADY).await?;
+    stage
+        .fill(STEADY, 0..NEW, "1m", |number| number % DISTINCT)
+        .await?;
+    stage.delivered(STEADY, NEW).await?;
+    calls_a_minute(aws, 2).await
+}
+
+/// It takes a cluster's address from `KUBECONFIG`, and serves what our definitions have.
+fn start(
+    program: &std::path::Path,
+    stage: &Stage,
+    aws: &Moto,
+    flags: &[&str],
+    logs: &Scratch,
+) -> Result<Process, Failure> {
+    ProcessBuilder::new("theirs", program)
+        .args([
+            "--enable-push-secret-reconciler=false",
+            "--enable-cluster-push-secret-reconciler=false",
+            "--enable-generator-state=false",
+            "--metrics-addr=127.0.0.1:0",
+            "--live-addr=127.0.0.1:0",
+        ])
+        .args(flags)
+        .env("KUBECONFIG", stage.plane.admin().path())
+        .env("AWS_SECRETSMANAGER_ENDPOINT", aws.url())
+        .env("AWS_STS_ENDPOINT", aws.url())
+        .env("AWS_REGION", REGION)
+        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        .env(
+            "AWS_SECRET_ACCESS_KEY",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        )
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .start(logs.path())
+}
