@@ -126,6 +126,24 @@ impl Moto {
         Ok(())
     }
 
+    /// Makes many secrets of one value in [`REGION`], one after the other: moto answers with errors
+    /// when several are made at the same time. Not counted.
+    ///
+    /// # Errors
+    /// If moto refuses, as when there is one of such a name.
+    pub async fn create_secrets(
+        &self,
+        names: impl IntoIterator<Item = String>,
+        value: &str,
+    ) -> Result<(), Failure> {
+        let upstream = Upstream::plain(&Behind::shared().await?.url)?;
+        for name in names {
+            let body = json!({"Name": name, "SecretString": value});
+            call(&upstream, "CreateSecret", &body).await?;
+        }
+        Ok(())
+    }
+
     /// Gives a secret a new current value; not counted.
     ///
     /// # Errors
@@ -154,34 +172,38 @@ impl Moto {
     /// # Errors
     /// If moto answers with an error.
     pub async fn call(&self, operation: &str, body: Value) -> Result<Value, Failure> {
-        let mut headers = HeaderMap::new();
-        let target = format!("secretsmanager.{operation}");
-        headers.insert(TARGET, HeaderValue::from_str(&target)?);
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/x-amz-json-1.1"),
-        );
-        headers.insert(
-            AUTHORIZATION,
-            HeaderValue::from_str(&format!(
-                "AWS4-HMAC-SHA256 Credential=harness/20260101/{REGION}/secretsmanager/aws4_request, \
-                 SignedHeaders=host, Signature=none"
-            ))?,
-        );
         // A client is bound to its runtime, and tests have one each.
         let upstream = Upstream::plain(&Behind::shared().await?.url)?;
-        let body = body.to_string().into_bytes();
-        let answer = upstream.pass_on(Method::POST, "/", headers, body).await?;
-        let status = answer.status();
-        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await?;
-        if status != StatusCode::OK {
-            let text = String::from_utf8_lossy(&body);
-            return Err(Failure::new(format!(
-                "{operation}: moto answered {status}: {text}"
-            )));
-        }
-        Ok(serde_json::from_slice(&body)?)
+        call(&upstream, operation, &body).await
     }
+}
+
+async fn call(upstream: &Upstream, operation: &str, body: &Value) -> Result<Value, Failure> {
+    let mut headers = HeaderMap::new();
+    let target = format!("secretsmanager.{operation}");
+    headers.insert(TARGET, HeaderValue::from_str(&target)?);
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/x-amz-json-1.1"),
+    );
+    headers.insert(
+        AUTHORIZATION,
+        HeaderValue::from_str(&format!(
+            "AWS4-HMAC-SHA256 Credential=harness/20260101/{REGION}/secretsmanager/aws4_request, \
+             SignedHeaders=host, Signature=none"
+        ))?,
+    );
+    let body = body.to_string().into_bytes();
+    let answer = upstream.pass_on(Method::POST, "/", headers, body).await?;
+    let status = answer.status();
+    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await?;
+    if status != StatusCode::OK {
+        let text = String::from_utf8_lossy(&body);
+        return Err(Failure::new(format!(
+            "{operation}: moto answered {status}: {text}"
+        )));
+    }
+    Ok(serde_json::from_slice(&body)?)
 }
 
 /// The region of the secrets that the harness makes.

@@ -27,16 +27,7 @@ const AT_ONCE: usize = 8;
 pub(super) async fn filled_aws() -> Result<Moto, Failure> {
     let aws = Moto::start().await?;
     let names = (0..super::MANY + LATER).map(remote);
-    stream::iter(names)
-        .map(|name| {
-            let aws = &aws;
-            async move {
-                aws.create_secret(&name, "a value of usual length, for a password")
-                    .await
-            }
-        })
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<()>()
+    aws.create_secrets(names, "a value of usual length, for a password")
         .await?;
     Ok(aws)
 }
