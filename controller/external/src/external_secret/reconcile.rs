@@ -21,14 +21,18 @@ use super::{
     attempt::{self, Attempt},
     carry_out,
     failure::SyncFailure,
-    gather::gather,
+    gather::{Gathered, gather},
     refresh::{self, Refresh},
     report, sources, spec,
-    stores::{is_foreign, open_all},
+    stores::{Opened, is_foreign, open_all},
     target::is_good,
     view,
 };
-use crate::{fetch::Turn, key::Key, part::Part};
+use crate::{
+    fetch::{Place, Turn},
+    key::Key,
+    part::Part,
+};
 
 /// Keeps Secrets in step with ExternalSecrets.
 pub(crate) struct ExternalSecrets(pub(crate) Arc<Part>);
@@ -71,7 +75,8 @@ impl Reconcile for ExternalSecrets {
     }
 }
 
-/// Decides whether anything has to be done, and has it done.
+/// Decides whether anything has to be done, and has it done. At the shutdown whoever still waits
+/// gives up: nothing has been written yet, and the next run begins with it.
 async fn look(part: &Part, object: &ExternalSecret, key: &Key) -> Result<Next, SyncFailure> {
     spec::check(object)?;
     let now = Timestamp::now();
@@ -81,7 +86,10 @@ async fn look(part: &Part, object: &ExternalSecret, key: &Key) -> Result<Next, S
         Refresh::Due => Turn::Due,
         Refresh::Changed | Refresh::NotBefore(_) => Turn::Changed,
     };
-    let working = part.places.work(turn).await;
+    let shutdown = &part.context.shutdown;
+    let Ok(working) = shutdown.or(part.places.work(turn)).await else {
+        return Ok(Next::WaitForChange);
+    };
     if let Refresh::NotBefore(next) = decision
         && !sources::changed(part, object).await?
         && is_good(part, object, key).await?
@@ -90,19 +98,39 @@ async fn look(part: &Part, object: &ExternalSecret, key: &Key) -> Result<Next, S
     }
     let opened = open_all(part, object).await;
     drop(working);
-    // Held until everything is written: so many at once hold plaintext.
-    let _asking = part.places.ask(&opened.lanes(), turn).await;
-    let started = Timestamp::now();
-    let gathered = Box::pin(gather(part, object, &opened)).await;
-    let _working = part.places.work(turn).await;
+    let answered = shutdown.or(Box::pin(answered(part, object, &opened, turn)));
+    let Ok(answered) = answered.await else {
+        return Ok(Next::WaitForChange);
+    };
     let attempt = Attempt {
         part,
         object,
         key,
-        started,
+        started: answered.started,
     };
-    let next = Box::pin(attempt::bring_in_step(&attempt, gathered)).await?;
+    let next = Box::pin(attempt::bring_in_step(&attempt, answered.gathered)).await?;
     Ok(wait_until(next, Timestamp::now()))
+}
+
+/// What the provider said, and the places that are held from then on.
+struct Answered {
+    started: Timestamp,
+    gathered: Gathered,
+    /// Held until everything is written: so many at once hold plaintext.
+    _asking: Place,
+    _working: Place,
+}
+
+async fn answered(part: &Part, object: &ExternalSecret, opened: &Opened, turn: Turn) -> Answered {
+    let asking = part.places.ask(&opened.lanes(), turn).await;
+    let started = Timestamp::now();
+    let gathered = Box::pin(gather(part, object, opened)).await;
+    Answered {
+        started,
+        gathered,
+        _asking: asking,
+        _working: part.places.work(turn).await,
+    }
 }
 
 fn wait_until(next: Option<Timestamp>, now: Timestamp) -> Next {

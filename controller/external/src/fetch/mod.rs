@@ -29,7 +29,7 @@ use futures::future::join_all;
 use crate::provider::{Address, Payload, ReadError, Reader, aws::Principal};
 use lane::Lane;
 
-pub(crate) use places::{Places, Turn};
+pub(crate) use places::{Place, Places, Turn};
 pub(crate) use timetable::{Seat, Timetable};
 
 /// How long the first waits for others to join. Long enough that objects which were made or fall due

@@ -81,6 +81,7 @@ pub(super) async fn fresh(aws: &Moto) -> Result<Fresh, Failure> {
         .await?;
     let controller = builder.start().await?;
     stage.delivered(NAMESPACE, 2 * NEW).await?;
+    looked(&controller, 2 * NEW).await?;
     ended(controller).await?;
     let (_, twice) = again(&builder, aws, &proxy, 2 * NEW).await?;
     Ok(Fresh {
