@@ -195,3 +195,32 @@ async fn where_batches_are_denied_secrets_are_read_one_by_one() -> Result<(), Fa
     assert_eq!(batches, Some(1), "a denial is remembered");
     Ok(())
 }
+
+#[tokio::test]
+async fn who_waits_for_aws_does_not_hold_up_the_end() -> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let mut shared = Shared::start().await?;
+    let stage = shared.stage().await?;
+    // Longer than three attempts of ten seconds, and than a Pod is given to end.
+    let hanging = Fault::Delay(Duration::from_secs(60));
+    shared.aws.faults().always("GetSecretValue", hanging);
+    stage
+        .cluster
+        .create(&stage.one_value("waiting", "db", None))
+        .await?;
+    eventually_within(
+        Duration::from_secs(60),
+        "a request that hangs",
+        async || {
+            let asked = shared.aws.counts().contains_key("GetSecretValue");
+            Ok(Observation::when(asked, || String::from("none")))
+        },
+    )
+    .await?;
+    let asked_to_end = std::time::Instant::now();
+    let status = shared.controller.terminate().await?;
+    assert!(status.success(), "{status}");
+    let took = asked_to_end.elapsed();
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    Ok(())
+}
