@@ -107,21 +107,31 @@ pub(crate) fn split(item: &[u8]) -> Result<Parts<'_>, Malformed> {
     Ok(Parts { rsa, message, tag })
 }
 
-/// Opens an item with one key: one RSA operation. Why it failed is not told, so that nobody can
-/// learn from the difference.
+/// Opens an item with one key: one RSA operation and one decryption, whatever is wrong. Neither the
+/// answer nor the way to it tells why it failed: an item whose RSA part does not open is decrypted
+/// with a key drawn for it, so that a wrong label, a wrong padding and a wrong tag cost the same.
 pub(crate) fn open(key: &PrivateKey, label: &Label, parts: &Parts<'_>) -> Option<SecretBytes> {
     let mut buffer = Zeroizing::new(vec![0; key.decrypting().min_output_size()]);
-    let session_key = key
-        .decrypting()
-        .decrypt(
-            &OAEP_SHA256_MGF1SHA256,
-            parts.rsa,
-            &mut buffer,
-            Some(label.as_bytes()),
-        )
-        .ok()?;
-    // The encoder always draws 32 bytes, but Go's aes.NewCipher takes the other two as well, so an
-    // item made by somebody else's sealer opens here when it opens there.
+    let mut decoy = Zeroizing::new([0; SESSION_KEY_BYTES]);
+    rand::rngs::SysRng.try_fill_bytes(decoy.as_mut()).ok()?;
+    let decrypted = key.decrypting().decrypt(
+        &OAEP_SHA256_MGF1SHA256,
+        parts.rsa,
+        &mut buffer,
+        Some(label.as_bytes()),
+    );
+    let (session_key, is_real) = match &decrypted {
+        Ok(session_key) if SESSION_KEY_SIZES.contains(&session_key.len()) => (&**session_key, true),
+        _ => (decoy.as_slice(), false),
+    };
+    let plaintext = decrypt_with(session_key, parts);
+    // Nobody knows the decoy, but that it opens nothing must not rest on that.
+    plaintext.filter(|_| is_real)
+}
+
+/// The encoder always draws 32 bytes, but Go's aes.NewCipher takes the other two as well, so an item
+/// made by somebody else's sealer opens here when it opens there.
+fn decrypt_with(session_key: &[u8], parts: &Parts<'_>) -> Option<SecretBytes> {
     match session_key.len() {
         16 => decrypt(&Aes128Gcm::new_from_slice(session_key).ok()?, parts),
         24 => decrypt(
@@ -133,6 +143,7 @@ pub(crate) fn open(key: &PrivateKey, label: &Label, parts: &Parts<'_>) -> Option
     }
 }
 
+const SESSION_KEY_SIZES: [usize; 3] = [16, 24, 32];
 const SESSION_KEY_BYTES: usize = 32;
 const LENGTH_BYTES: usize = 2;
 const TAG_BYTES: usize = 16;
