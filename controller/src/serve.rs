@@ -1,5 +1,7 @@
 //! What is served over HTTP: health, the certificate, metrics. Every replica serves, leader or not.
 
+mod connections;
+
 use std::time::Duration;
 
 use axum::{
@@ -16,9 +18,6 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::arguments::ListenAddress;
-
-/// How long an answer may still take after the shutdown was requested.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +72,7 @@ pub(crate) fn metrics(metrics: Metrics) -> Router {
     Router::new().route("/metrics", get(render))
 }
 
-/// Serves in the background until the shutdown; what is being answered then is finished.
+/// Listens, and serves in the background until the shutdown; what is being answered then is finished.
 ///
 /// # Errors
 /// [`ListenError`] when the address is taken or not ours.
@@ -91,19 +90,12 @@ pub(crate) async fn listen(
     let listener = TcpListener::bind(address.0).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     info!(address = %bound, flag, "listens");
-    tokio::spawn(async move {
-        let ended = shutdown.clone();
-        let server = axum::serve(listener, routes)
-            .with_graceful_shutdown(async move { ended.requested().await });
-        let patience = async move {
-            shutdown.requested().await;
-            tokio::time::sleep(DRAIN).await;
-        };
-        tokio::select! {
-            _ended = server.into_future() => {}
-            () = patience => {}
-        }
-    });
+    tokio::spawn(connections::serve(
+        listener,
+        routes,
+        connections::Limits::default(),
+        shutdown,
+    ));
     Ok(())
 }
 
