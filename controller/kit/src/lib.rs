@@ -12,6 +12,7 @@ pub mod events;
 pub mod exec;
 pub mod lease;
 pub mod metrics;
+pub mod origin;
 pub mod pace;
 pub mod presence;
 pub mod reconcile;

@@ -31,8 +31,8 @@ pub struct Adoption {
     pub changes: Vec<String>,
     /// SealedSecrets that would not become Secrets, and why.
     pub problems: Vec<String>,
-    /// The incumbents that still run: two controllers that write the same Secrets get in each
-    /// other's way.
+    /// The incumbents that still run, and those that Git would bring back: two controllers that write
+    /// the same Secrets get in each other's way.
     pub running: Vec<String>,
     /// How many SealedSecrets and keys there are, and what could not be looked at.
     pub remarks: Vec<String>,
@@ -116,7 +116,7 @@ impl fmt::Display for Adoption {
         let sections = [
             ("would change", &self.changes),
             ("would not be opened", &self.problems),
-            ("still runs", &self.running),
+            ("still runs, or may run again", &self.running),
             ("remarks", &self.remarks),
         ];
         for (title, lines) in sections {
@@ -215,8 +215,8 @@ async fn running(client: &Client, remarks: &mut Vec<String>) -> Vec<String> {
     }
 }
 
-/// The line about a Deployment, if it is the real controller and runs. Its image names it, wherever
-/// it is mirrored to; ours has another name.
+/// The line about a Deployment, if it is the real controller and runs, or may run again. Its image names
+/// it, wherever it is mirrored to; ours has another name.
 fn incumbent(deployment: &Deployment) -> Option<String> {
     let spec = deployment.spec.as_ref()?;
     let pod = spec.template.spec.as_ref()?;
@@ -227,12 +227,22 @@ fn incumbent(deployment: &Deployment) -> Option<String> {
         .find(|image| image.contains("sealed-secrets-controller"))?;
     let replicas = spec.replicas.unwrap_or(1);
     let place = Place::of(deployment);
-    (replicas > 0).then(|| {
-        format!(
-            "Deployment {place} ({image}, {replicas} replicas): scale it to 0 first, and see to it that \
-             Git does not bring it back"
-        )
-    })
+    if replicas == 0 {
+        // Nobody scaled it there for good while something else says how many there are.
+        return kit::origin::keeper(deployment).map(|keeper| {
+            format!(
+                "Deployment {place} ({image}) is scaled to 0, but kept by {keeper}, which may bring it \
+                 back: take it out there"
+            )
+        });
+    }
+    let advice = kit::origin::keeper(deployment).map_or_else(
+        || "scale it to 0 first".to_owned(),
+        |keeper| format!("kept by {keeper}, which would bring it back: take it out there first"),
+    );
+    Some(format!(
+        "Deployment {place} ({image}, {replicas} replicas): {advice}"
+    ))
 }
 
 /// Looks at one SealedSecret after the other.
@@ -334,6 +344,28 @@ mod tests {
         );
         assert_eq!(incumbent(&deployment(theirs, 0)), None);
         assert_eq!(incumbent(&deployment("example.com/signet:1", 1)), None);
+    }
+
+    #[test]
+    fn what_git_would_bring_back_is_told_whether_it_runs_or_not() {
+        let theirs = "docker.io/bitnami/sealed-secrets-controller:0.36.6";
+        for (replicas, advice) in [(1, "would bring it back"), (0, "may bring it back")] {
+            let mut kept = deployment(theirs, replicas);
+            let label = |name: &str, value: &str| {
+                (
+                    format!("kustomize.toolkit.fluxcd.io/{name}"),
+                    value.to_owned(),
+                )
+            };
+            kept.metadata.labels =
+                Some([label("name", "infra"), label("namespace", "flux-system")].into());
+            let line = incumbent(&kept).unwrap();
+            assert!(
+                line.contains("the Kustomization flux-system/infra of Flux")
+                    && line.contains(advice),
+                "{line}"
+            );
+        }
     }
 
     #[test]
