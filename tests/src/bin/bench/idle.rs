@@ -8,6 +8,12 @@ use tests::{ControlPlane, ControllerBuilder, Failure, Moto, rights};
 
 use crate::table::{Quantity, Table};
 
+/// How the allocator is set, as in `deploy/base`.
+pub(crate) const ALLOCATOR: (&str, &str) = (
+    "_RJEM_MALLOC_CONF",
+    "narenas:1,tcache:false,dirty_decay_ms:0,muzzy_decay_ms:0",
+);
+
 /// Sizes of the binaries as they are shipped.
 pub(crate) fn sizes(table: &mut Table) -> Result<(), Failure> {
     let megabytes = |path: &Path| -> Result<Quantity, Failure> {
@@ -36,14 +42,7 @@ pub(crate) async fn memory(table: &mut Table) -> Result<(), Failure> {
     let identity = rights::ours(&plane).await?;
     let aws = Moto::start().await?;
     let builder = ControllerBuilder::new(&identity.kubeconfig, identity.namespace)?.aws(&aws);
-    let mut controller = builder
-        // As in deploy/base.
-        .env(
-            "_RJEM_MALLOC_CONF",
-            "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0",
-        )
-        .start()
-        .await?;
+    let mut controller = builder.env(ALLOCATOR.0, ALLOCATOR.1).start().await?;
     // What the start needed is given back after a while; the least of many looks is what stays.
     let mut least = u64::MAX;
     for _look in 0..30 {

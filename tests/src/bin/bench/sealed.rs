@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use keys::{KeyPair, KeySize, Label, Scope, Validity, encode_base64, seal};
+use crds::sealed_secret::SealedSecret;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use keys::{KeyPair, KeySize, Label, PublicKey, Scope, Validity, encode_base64, seal};
 use kube::Api;
 use kube::api::{ListParams, PartialObjectMeta, PostParams};
 use serde_json::json;
@@ -12,42 +14,65 @@ use tests::{
     eventually_within, rights,
 };
 
+use crate::idle::ALLOCATOR;
 use crate::table::{Quantity, Table};
 
 const OBJECTS: usize = 500;
+
+/// So many that what is kept of each shows.
+const MANY: usize = 5_000;
+
 const NAMESPACE: &str = "bench";
 
 /// The incumbent at its defaults needs more than six minutes.
 const LIMIT: Duration = Duration::from_secs(900);
 
+/// Objects made side by side.
+const AT_ONCE: usize = 16;
+
+/// A way to run the incumbent: what it is called, and its flags.
+pub(crate) type Setting = (&'static str, &'static [&'static str]);
+
 /// What makes the incumbent as fast as it gets.
-const TUNED: [&str; 2] = ["--kubeclient-qps=1000", "--kubeclient-burst=2000"];
+const TUNED: Setting = (
+    "tuned",
+    &["--kubeclient-qps=1000", "--kubeclient-burst=2000"],
+);
+
+/// The incumbent as it is installed, and as fast as it gets.
+pub(crate) const BOTH: &[Setting] = &[("at its defaults", &[]), TUNED];
+
+/// Only as fast as it gets.
+pub(crate) const TUNED_ONLY: &[Setting] = &[TUNED];
 
 /// New SealedSecrets with three values each, created before the controller starts; a restart with
-/// them; memory with them.
-pub(crate) async fn controllers(table: &mut Table) -> Result<(), Failure> {
-    let ours = ours().await?;
-    for (name, flags) in [("at its defaults", &[][..]), ("tuned", &TUNED[..])] {
-        let theirs = theirs(flags).await?;
-        let line = |what: &str| format!("{what} ({name})");
-        let new = line("500 new SealedSecrets x 3 values");
-        table.add(&new, Some(theirs.first), ours.first, "<= 10 s");
-        table.add(
-            &line("restart with those 500"),
-            Some(theirs.again),
-            ours.again,
-            "<= 2 s",
-        );
-        table.add(&line("CPU of that restart"), Some(theirs.cpu), ours.cpu, "");
-        table.add(
-            &line("memory with those 500"),
-            Some(theirs.memory),
-            ours.memory,
-            "<= 25 MB",
-        );
+/// them; memory with them, and with ten times as many.
+pub(crate) async fn controllers(table: &mut Table, settings: &[Setting]) -> Result<(), Failure> {
+    let measured = ours(OBJECTS).await?;
+    if settings.is_empty() {
+        lines(table, "", None, &measured);
     }
-    table.add("RSA operations of that restart", None, ours.operations, "0");
+    for (name, flags) in settings {
+        let theirs = theirs(flags).await?;
+        lines(table, &format!(" ({name})"), Some(&theirs), &measured);
+    }
+    let operations = measured.operations;
+    table.add("RSA operations of that restart", None, operations, "0");
+    let many = ours(MANY).await?;
+    table.add("memory with 5,000", None, many.memory, "<= 60 MB");
+    table.add("restart with those 5,000", None, many.again, "");
+    table.add("RSA operations of that", None, many.operations, "0");
     Ok(())
+}
+
+fn lines(table: &mut Table, name: &str, theirs: Option<&Measured>, ours: &Measured) {
+    let mut add = |what: &str, of: fn(&Measured) -> Quantity, budget: &str| {
+        table.add(&format!("{what}{name}"), theirs.map(of), of(ours), budget);
+    };
+    add("500 new SealedSecrets x 3 values", |m| m.first, "<= 10 s");
+    add("restart with those 500", |m| m.again, "<= 2 s");
+    add("CPU of that restart", |m| m.cpu, "");
+    add("memory with those 500", |m| m.memory, "<= 25 MB");
 }
 
 struct Measured {
@@ -72,10 +97,11 @@ struct Stage {
     plane: ControlPlane,
     cluster: Cluster,
     identity: Identity,
+    objects: usize,
 }
 
 impl Stage {
-    async fn set() -> Result<Self, Failure> {
+    async fn set(objects: usize) -> Result<Self, Failure> {
         let plane = ControlPlane::start().await?;
         let cluster = plane.cluster().await?;
         let identity = rights::sealed_secrets(&plane).await?;
@@ -87,6 +113,7 @@ impl Stage {
             plane,
             cluster,
             identity,
+            objects,
         };
         stage.fill().await?;
         Ok(stage)
@@ -108,25 +135,16 @@ impl Stage {
                 "stringData": {"tls.key": private, "tls.crt": pair.certificate().to_pem()},
             }))
             .await?;
-        let api: Api<crds::sealed_secret::SealedSecret> =
-            Api::namespaced(self.plane.admin().client().await?, NAMESPACE);
-        for number in 0..OBJECTS {
-            let name = format!("x{number}");
-            let label = Label::new(Scope::Strict, NAMESPACE, &name);
-            let mut items = serde_json::Map::new();
-            for item in ["a", "b", "c"] {
-                let sealed = seal(pair.public_key(), &label, item.as_bytes());
-                let sealed = sealed.map_err(|error| Failure::new(error.to_string()))?;
-                items.insert(item.to_owned(), encode_base64(&sealed).into());
-            }
-            let object = serde_json::from_value(json!({
-                "apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
-                "metadata": {"name": name, "namespace": NAMESPACE},
-                "spec": {"encryptedData": items},
-            }))?;
-            api.create(&PostParams::default(), &object).await?;
-        }
-        Ok(())
+        let api: Api<SealedSecret> = Api::namespaced(self.plane.admin().client().await?, NAMESPACE);
+        let objects = (0..self.objects).map(|number| sealed(pair.public_key(), number));
+        stream::iter(objects)
+            .map(async |object| {
+                api.create(&PostParams::default(), &object?).await?;
+                Ok::<_, Failure>(())
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<()>()
+            .await
     }
 
     /// Waits until all Secrets are there, asking for their number only.
@@ -139,29 +157,43 @@ impl Stage {
             let list = api.list(&one).await?;
             let more = list.metadata.remaining_item_count.unwrap_or(0);
             let count = list.items.len() + usize::try_from(more)?;
-            Ok(Observation::when(count == OBJECTS, || count.to_string()))
+            Ok(Observation::when(count == self.objects, || {
+                count.to_string()
+            }))
         })
         .await
     }
 }
 
-async fn ours() -> Result<Measured, Failure> {
-    let stage = Stage::set().await?;
+fn sealed(key: &PublicKey, number: usize) -> Result<SealedSecret, Failure> {
+    let name = format!("x{number}");
+    let label = Label::new(Scope::Strict, NAMESPACE, &name);
+    let mut items = serde_json::Map::new();
+    for item in ["a", "b", "c"] {
+        let sealed = seal(key, &label, item.as_bytes())?;
+        items.insert(item.to_owned(), encode_base64(&sealed).into());
+    }
+    Ok(serde_json::from_value(json!({
+        "apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"encryptedData": items},
+    }))?)
+}
+
+async fn ours(objects: usize) -> Result<Measured, Failure> {
+    let stage = Stage::set(objects).await?;
     let builder = ControllerBuilder::new(&stage.identity.kubeconfig, stage.identity.namespace)?
         .parts("sealed")
-        .env(
-            "_RJEM_MALLOC_CONF",
-            "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0",
-        );
+        .env(ALLOCATOR.0, ALLOCATOR.1);
     let started = Instant::now();
     let mut controller = builder.start().await?;
     stage.delivered().await?;
     let first = seconds(started.elapsed().as_secs_f64());
-    looked(&controller).await?;
+    looked(&controller, objects).await?;
     controller.terminate().await?;
     let started = Instant::now();
     let mut controller = builder.start().await?;
-    looked(&controller).await?;
+    looked(&controller, objects).await?;
     let again = seconds(started.elapsed().as_secs_f64());
     let cpu = seconds(cpu_seconds(controller.process().id())?);
     let memory = mebibytes(at_rest(controller.process()).await?);
@@ -183,20 +215,20 @@ async fn ours() -> Result<Measured, Failure> {
 }
 
 /// Waits until our controller knows of every SealedSecret that it is in order.
-async fn looked(controller: &Controller) -> Result<(), Failure> {
+async fn looked(controller: &Controller, objects: usize) -> Result<(), Failure> {
     eventually_within(LIMIT, "our look at everything", async || {
         let metrics = controller.metrics().await?;
         let lines = metrics
             .lines()
             .filter(|line| line.starts_with("sealed_secrets_controller_condition_info{"));
         let count = lines.filter(|line| line.ends_with("} 1")).count();
-        Ok(Observation::when(count == OBJECTS, || count.to_string()))
+        Ok(Observation::when(count == objects, || count.to_string()))
     })
     .await
 }
 
 async fn theirs(flags: &[&str]) -> Result<Measured, Failure> {
-    let stage = Stage::set().await?;
+    let stage = Stage::set(OBJECTS).await?;
     let started = Instant::now();
     let mut controller = RealController::start(&stage.identity, flags)?;
     stage.delivered().await?;

@@ -41,6 +41,9 @@ impl Table {
     }
 
     pub(crate) fn print(&self) {
+        if self.rows.is_empty() {
+            return;
+        }
         let head = ["", "incumbent", "Signet", "less by", "budget"].map(str::to_owned);
         println!();
         for row in std::iter::once(&head).chain(&self.rows) {
@@ -48,6 +51,11 @@ impl Table {
             println!("{what:<44} {incumbent:>12} {ours:>12} {ratio:>9}   {budget}");
         }
     }
+}
+
+/// Prints a line of a report that is no line of the table.
+pub(crate) fn say(text: &str) {
+    println!("{text}");
 }
 
 /// Says on standard error why there is nothing more to see.
