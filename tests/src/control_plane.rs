@@ -33,6 +33,14 @@ pub struct ControlPlane {
     /// In the order in which they must go: a user before what it uses.
     processes: Vec<Process>,
     files: AtomicU32,
+    /// Where the API server and etcd listen.
+    ports: Option<Ports>,
+}
+
+#[derive(Clone, Copy)]
+struct Ports {
+    secure: u16,
+    etcd: u16,
 }
 
 impl ControlPlane {
@@ -84,6 +92,7 @@ impl ControlPlane {
             admin,
             processes: Vec::new(),
             files: AtomicU32::new(0),
+            ports: None,
         };
         plane.install(manifests).await?;
         Ok(plane)
@@ -123,6 +132,10 @@ impl ControlPlane {
             admin,
             processes: vec![apiserver, etcd],
             files: AtomicU32::new(0),
+            ports: Some(Ports {
+                secure: secure_port,
+                etcd: client_port,
+            }),
         };
         plane.install(manifests).await?;
         let mut manager = controller_manager(&plane)?.start(plane.scratch.path())?;
@@ -197,6 +210,27 @@ impl ControlPlane {
     /// itself. There is none where the cluster is one that the user named.
     pub fn api_server(&mut self) -> Option<&mut Process> {
         self.processes.get_mut(1)
+    }
+
+    /// Kills the API server, and starts it again at the same address with what etcd has. Returns once
+    /// it answers.
+    ///
+    /// # Errors
+    /// If it does not come back, and where the cluster is one that the user named.
+    pub async fn restart_api_server(&mut self) -> Result<(), Failure> {
+        let ports = self.ports;
+        let (Some(ports), Some(running)) = (ports, self.api_server()) else {
+            return Err(Failure::new("the API server of a user is not restarted"));
+        };
+        running.kill()?;
+        let directory = self.scratch.path();
+        let mut next = apiserver(ports.secure, ports.etcd, directory)?.start(directory)?;
+        let waited = ready(&self.admin, &mut next).await;
+        waited.map_err(|failure| blame(failure, &mut next))?;
+        if let Some(place) = self.api_server() {
+            *place = next;
+        }
+        Ok(())
     }
 
     /// A directory for what belongs to this control plane, removed with it.
