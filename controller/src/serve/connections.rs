@@ -49,7 +49,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 256,
-            head: Duration::from_secs(30),
+            // Go's clients, the API server's proxy among them, keep an idle connection for 90 s: they must
+            // be the first to close it, or a request meets the end of its connection.
+            head: Duration::from_secs(120),
             life: Duration::from_secs(600),
         }
     }
