@@ -5,6 +5,7 @@
 
 mod adopt;
 mod arguments;
+mod incumbents;
 mod logging;
 mod part;
 mod run;

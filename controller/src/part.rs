@@ -1,18 +1,33 @@
 //! Running the parts side by side, and noticing when one ends that should not.
 
-use kit::Context;
+use kit::{Context, Shutdown, client::Client};
 use tokio::task::JoinSet;
 use tracing::info;
 
-use crate::arguments::{Arguments, Part};
+use crate::{
+    arguments::{Arguments, Part},
+    incumbents,
+};
 
 /// A part ended though nobody had asked it to.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the part {part} ended by itself; this is a bug, please report it with the lines before this one"
-)]
-pub(crate) struct Ended {
-    part: &'static str,
+#[non_exhaustive]
+pub(crate) enum Ended {
+    #[error(
+        "the part {0} ended by itself; this is a bug, please report it with the lines before this one"
+    )]
+    ByItself(&'static str),
+    #[error("the part {0} lost the Lease of its incumbent, which may write now")]
+    LeaseLost(&'static str),
+}
+
+/// What a leader has for its parts.
+pub(crate) struct Leads<'a> {
+    pub(crate) context: &'a Context,
+    /// A client that waits for no other.
+    pub(crate) client: &'a Client,
+    /// Our name as a holder of Leases.
+    pub(crate) identity: &'a str,
 }
 
 /// Runs all parts until the shutdown.
@@ -23,41 +38,59 @@ pub(crate) struct Ended {
 pub(crate) async fn run_all(
     arguments: Arguments,
     sealed: Option<sealed::Part>,
-    context: &Context,
+    leads: &Leads<'_>,
 ) -> Result<(), Ended> {
+    let context = leads.context;
     let mut running = JoinSet::new();
     if let Some(sealed) = sealed {
-        start(&mut running, Part::Sealed, sealed.run());
+        start(&mut running, leads, Part::Sealed, sealed.run());
     }
     if arguments.parts.contains(Part::External) {
         let part = external::run(context.clone(), arguments.external);
-        start(&mut running, Part::External, part);
+        start(&mut running, leads, Part::External, part);
     }
     if arguments.parts.contains(Part::Delivery) {
         let part = delivery::run(context.clone(), arguments.delivery);
-        start(&mut running, Part::Delivery, part);
+        start(&mut running, leads, Part::Delivery, part);
     }
     if arguments.parts.contains(Part::Restart) {
-        start(&mut running, Part::Restart, restart::run(context.clone()));
+        start(
+            &mut running,
+            leads,
+            Part::Restart,
+            restart::run(context.clone()),
+        );
     }
     while let Some(ended) = running.join_next().await {
         if context.shutdown.is_requested() {
             continue;
         }
-        let part = ended.unwrap_or("unknown");
-        return Err(Ended { part });
+        return Err(ended.unwrap_or(Ended::ByItself("unknown")));
     }
     Ok(())
 }
 
 fn start(
-    running: &mut JoinSet<&'static str>,
+    running: &mut JoinSet<Ended>,
+    leads: &Leads<'_>,
     part: Part,
     work: impl Future<Output = ()> + Send + 'static,
 ) {
+    let (context, client) = (leads.context.clone(), leads.client.clone());
+    let identity = leads.identity.to_owned();
     running.spawn(async move {
+        let resigned = Shutdown::new();
+        let holding = incumbents::hold(part, &context, &client, &identity, &resigned);
+        let Ok(held) = holding.await else {
+            return Ended::ByItself(part.name());
+        };
         info!(part = part.name(), "starts");
-        work.await;
-        part.name()
+        tokio::select! {
+            () = work => {}
+            () = held.lost() => return Ended::LeaseLost(part.name()),
+        }
+        resigned.request();
+        held.resign().await;
+        Ended::ByItself(part.name())
     });
 }

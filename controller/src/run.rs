@@ -118,11 +118,16 @@ async fn lead(
 ) -> Result<(), RunError> {
     let resigned = Shutdown::new();
     let me = identity();
-    let campaign = lease::campaign(context, unpaced, LEASE, &me, resigned.clone());
+    let campaign = lease::campaign(context, unpaced.clone(), LEASE, &me, resigned.clone());
     let Ok(leadership) = campaign.await else {
         return Ok(());
     };
-    let parts = part::run_all(arguments, sealed, context);
+    let leads = part::Leads {
+        context,
+        client: &unpaced,
+        identity: &me,
+    };
+    let parts = part::run_all(arguments, sealed, &leads);
     let patience = async {
         context.shutdown.requested().await;
         tokio::time::sleep(DRAIN).await;

@@ -58,6 +58,11 @@ impl Leadership {
         self.lost.cancelled().await;
     }
 
+    /// The same as a future of its own.
+    pub fn loss(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.lost.clone().cancelled_owned()
+    }
+
     /// Waits for the renewal to have given the Lease back after the shutdown was requested.
     pub async fn resign(mut self) {
         if let Some(renewal) = self.renewal.take() {

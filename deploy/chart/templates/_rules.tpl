@@ -66,6 +66,10 @@
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get, list, watch, patch]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [external-secrets-controller]
+  verbs: [get, update]
 {{- end -}}
 
 {{/* A role and its binding: (dict "root" $ "name" "namespace" "rules"). Without a namespace they are
