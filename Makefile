@@ -18,6 +18,9 @@ ARGS :=
 # over what is selected, and another selection would build tokio, kube and what stands on them again.
 WORKSPACE := --workspace --locked
 
+# The suites that look harder when they have the time.
+SOAK := fuzzing sealed_takeover sealed_faults sealed_outage crash
+
 .PHONY: help
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,7 +64,7 @@ test: lint build prepare ## everything that a change needs: under 15 minutes whe
 
 .PHONY: soak
 soak: build prepare ## what takes longer: faults, churn, take-overs, long fuzzing (40 minutes at most)
-	$(CARGO) test --package tests --locked --features soak $(ARGS)
+	$(CARGO) test $(WORKSPACE) --features tests/soak $(addprefix --test ,$(SOAK)) $(ARGS)
 
 .PHONY: bench
 bench: release build prepare ## measure against the incumbents, in the same run

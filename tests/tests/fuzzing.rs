@@ -57,24 +57,28 @@ b: \"x\"
 
 #[test]
 fn streams() {
-    feed(&[SEALED.as_bytes(), SECRETS.as_bytes()], documents::stream);
+    let cases = feed(&[SEALED.as_bytes(), SECRETS.as_bytes()], documents::stream);
+    eprintln!("streams: {cases} cases");
 }
 
 #[test]
 fn edits() {
-    feed(&[SEALED.as_bytes()], documents::editor);
+    let cases = feed(&[SEALED.as_bytes()], documents::editor);
+    eprintln!("edits: {cases} cases");
 }
 
 #[test]
 fn notes() {
-    feed(&[NOTES.as_bytes()], documents::notes);
+    let cases = feed(&[NOTES.as_bytes()], documents::notes);
+    eprintln!("notes: {cases} cases");
 }
 
 #[test]
 fn keys_and_certificates() -> Result<(), Failure> {
     let seeds = key_seeds()?;
     let seeds: Vec<&[u8]> = seeds.iter().map(String::as_bytes).collect();
-    feed(&seeds, keys_and_items::keys);
+    let cases = feed(&seeds, keys_and_items::keys);
+    eprintln!("keys and certificates: {cases} cases");
     Ok(())
 }
 
@@ -95,9 +99,10 @@ fn items() -> Result<(), Failure> {
     let mut ring = Keyring::new();
     ring.insert(pair, SystemTime::UNIX_EPOCH);
     let item = text("/vectors/1/item");
-    feed(&[item.as_bytes()], |bytes| {
+    let cases = feed(&[item.as_bytes()], |bytes| {
         keys_and_items::items(&ring, bytes);
     });
+    eprintln!("items: {cases} cases");
     Ok(())
 }
 
@@ -115,8 +120,8 @@ fn key_seeds() -> Result<Vec<String>, Failure> {
 }
 
 /// Feeds a target with mutations of the seeds until the time is over. The seed of the generator is
-/// printed when a case fails, with the case itself.
-fn feed(seeds: &[&[u8]], target: impl Fn(&[u8])) {
+/// printed when a case fails, with the case itself. Returns how many cases there were.
+fn feed(seeds: &[&[u8]], target: impl Fn(&[u8])) -> u64 {
     let seed = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(1, |time| time.as_nanos() as u64);
@@ -144,6 +149,7 @@ fn feed(seeds: &[&[u8]], target: impl Fn(&[u8])) {
         cases += 1;
     }
     assert!(cases > 1000, "only {cases} cases");
+    cases
 }
 
 /// Splitmix64.
