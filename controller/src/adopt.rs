@@ -11,6 +11,8 @@ pub(crate) enum AdoptError {
     Connect(#[from] client::ConnectError),
     #[error(transparent)]
     Sealed(#[from] sealed::AdoptError),
+    #[error(transparent)]
+    External(#[from] external::AdoptError),
 }
 
 /// Looks at the cluster as the parts would, writes nothing, and prints what it found.
@@ -28,6 +30,10 @@ pub(crate) async fn adopt(mut arguments: Arguments) -> Result<(), AdoptError> {
         let (client, namespace) = (&connection.client, &connection.namespace);
         let found = sealed::adopt(client, namespace, arguments.sealed).await?;
         print(Part::Sealed, &found.to_string());
+    }
+    if arguments.parts.contains(Part::External) {
+        let found = external::adopt(&connection.client, arguments.external).await?;
+        print(Part::External, &found.to_string());
     }
     Ok(())
 }

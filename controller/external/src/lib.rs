@@ -17,6 +17,7 @@
 //!
 //! It knows no Git and no sealing.
 
+mod adopt;
 mod arguments;
 mod cluster_external_secret;
 mod config_maps;
@@ -45,6 +46,7 @@ mod template;
 mod values;
 mod wakes;
 
+pub use adopt::{AdoptError, Adoption, adopt};
 pub use arguments::Arguments;
 pub use provider::aws::Endpoints;
 pub use run::{run, run_with};

@@ -9,4 +9,5 @@ mod plan;
 mod watch;
 
 pub(crate) use carry_out::{NAMESPACE_FINALIZER, release};
+pub(crate) use plan::{Action, plan};
 pub(crate) use watch::run;

@@ -20,6 +20,7 @@ mod carry_out;
 mod desired;
 mod digest;
 mod failure;
+mod foresee;
 mod gather;
 mod plan;
 mod questions;
@@ -36,4 +37,6 @@ mod view;
 mod watch;
 mod windows;
 
+pub(crate) use foresee::{Ask, Foreseen, Foresight, foresee, target_of};
+pub(crate) use questions::{generators, stores};
 pub(crate) use watch::run;

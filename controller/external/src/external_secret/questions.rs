@@ -121,6 +121,16 @@ pub(crate) fn stores(spec: &ExternalSecretSpec) -> Vec<&SecretStoreRef> {
     stores
 }
 
+/// The generators that an ExternalSecret names.
+pub(crate) fn generators(spec: &ExternalSecretSpec) -> impl Iterator<Item = &GeneratorRef> {
+    of_data_from(spec)
+        .into_iter()
+        .filter_map(|question| match question.want {
+            Want::Generator(generator) => Some(generator),
+            Want::Secret(_) | Want::Search(_) | Want::Nothing => None,
+        })
+}
+
 /// The name of the target.
 pub(crate) fn target(object: &ExternalSecret) -> &str {
     match object.spec.target.name.as_str() {

@@ -19,6 +19,14 @@ use crate::{
     values::Values,
 };
 
+/// The kinds of generators that are served.
+const SERVED: [&str; 2] = ["Password", "ECRAuthorizationToken"];
+
+/// Whether generators of this kind are served.
+pub(crate) fn is_served(kind: &str) -> bool {
+    SERVED.contains(&kind)
+}
+
 /// Makes the values that a generator of this namespace stands for.
 ///
 /// # Errors

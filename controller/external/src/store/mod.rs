@@ -9,5 +9,5 @@ mod watch;
 
 pub(crate) use any::{AnyStore, Stores};
 pub(crate) use gather::{GeneratorIdentity, Identities, OpenError, TokenRequests};
-pub(crate) use plan::{admits, is_ours, is_ready};
+pub(crate) use plan::{admits, checked, is_ours, is_ready};
 pub(crate) use watch::run;
