@@ -172,11 +172,16 @@ fn is_same(wanted: &ExternalSecret, found: &ExternalSecret) -> bool {
         && normal(&wanted.spec) == normal(&found.spec)
 }
 
-/// A spec with the default that the API server fills in.
+/// A spec with the default that the API server fills in, and with one form of a duration: the
+/// incumbent writes `1h0m0s` where the manifest says `1h`.
 fn normal(spec: &ExternalSecretSpec) -> ExternalSecretSpec {
     let mut spec = spec.clone();
-    spec.refresh_interval
-        .get_or_insert_with(|| "1h0m0s".to_owned());
+    let interval = spec.refresh_interval.take();
+    let interval = interval.unwrap_or_else(|| "1h0m0s".to_owned());
+    spec.refresh_interval = Some(match crds::duration::parse(&interval) {
+        Ok(duration) => format!("{}ns", duration.as_nanos()),
+        Err(_) => interval,
+    });
     spec
 }
 
@@ -297,6 +302,14 @@ mod tests {
         made.metadata.resource_version = Some("1".into());
         let again = plan(&of, &namespaces(), &|_, _| Some((*made).clone()));
         assert!(again.actions.is_empty() && again.provisioned.contains("a"));
+        // As the incumbent writes the same duration.
+        let mut hour = of.clone();
+        hour.spec.external_secret_spec.refresh_interval = Some("60m".into());
+        let again = plan(&hour, &namespaces(), &|_, _| Some((*made).clone()));
+        assert_eq!(words(&again), Vec::<String>::new());
+        hour.spec.external_secret_spec.refresh_interval = Some("61m".into());
+        let longer = plan(&hour, &namespaces(), &|_, _| Some((*made).clone()));
+        assert_eq!(words(&longer), ["a: replace"]);
         made.metadata.labels = None;
         let edited = plan(&of, &namespaces(), &|_, _| Some((*made).clone()));
         assert_eq!(words(&edited), ["a: replace"]);
