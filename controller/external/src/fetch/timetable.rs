@@ -2,8 +2,8 @@
 //!
 //! ExternalSecrets that read the same secrets, or secrets that fit into one batch, sit in one slot
 //! and fall due at the same tick of it. Slots of one interval are spread evenly, so that neither AWS
-//! nor the API server sees a wave. A tick is never later than the interval asks for; the first one
-//! comes earlier, after that the interval is exact.
+//! nor the API server sees a wave. A tick is never later than the interval asks for, but for a
+//! moment at the first one; that one mostly comes earlier, and after it the interval is exact.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -99,7 +99,13 @@ impl Timetable {
     pub(crate) fn due(&self, who: &str) -> Option<Timestamp> {
         let member = self.members.get(who)?;
         let slot = self.slots.get(&member.slot)?;
-        let refreshed = i128::from(member.refreshed.as_millisecond());
+        let asked = i128::from(member.refreshed.as_millisecond());
+        let next = asked - (asked - slot.phase).rem_euclid(slot.period) + slot.period;
+        let refreshed = if next - asked <= moment(member.interval) {
+            next
+        } else {
+            asked
+        };
         let latest = refreshed + millis(member.interval);
         let tick = latest - (latest - slot.phase).rem_euclid(slot.period);
         let due = if tick > refreshed { tick } else { latest };
@@ -247,6 +253,12 @@ trait FirstMax: Iterator<Item = (i128, i128)> + Sized {
 }
 
 impl<I: Iterator<Item = (i128, i128)>> FirstMax for I {}
+
+/// Whoever asked so shortly before a tick has had its turn at it, and does not ask again. That is so
+/// for those that were asked for together, when the first of them has made the slot.
+fn moment(interval: Duration) -> i128 {
+    NEAR.min(millis(interval) / 60)
+}
 
 fn millis(interval: Duration) -> i128 {
     i128::try_from(interval.as_millis())

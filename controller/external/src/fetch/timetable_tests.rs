@@ -29,6 +29,22 @@ fn at(millisecond: i64) -> Timestamp {
     Timestamp::from_millisecond(millisecond).unwrap()
 }
 
+/// Whoever came a moment before the slot was made was due again at the slot's own moment.
+#[test]
+fn who_asked_a_moment_before_the_slot_was_made_is_not_due_again_at_once() {
+    for (before, expected) in [(0, 60_000), (10, 60_000), (1_000, 60_000), (1_001, 0)] {
+        let mut table = Timetable::default();
+        table.refreshed("first", at(1_000_000), &seat(&["a".to_owned()], MINUTE));
+        table.refreshed(
+            "second",
+            at(1_000_000 - before),
+            &seat(&["b".to_owned()], MINUTE),
+        );
+        let due = table.due("second").unwrap().as_millisecond();
+        assert_eq!(due, 1_000_000 + expected, "{before}");
+    }
+}
+
 /// Runs a table for some minutes: who is due is refreshed. Returns, for each moment at which
 /// anything was due, how many units were read.
 fn run(table: &mut Timetable, seats: &BTreeMap<String, Seat>, until: i64) -> BTreeMap<i64, usize> {
