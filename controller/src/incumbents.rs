@@ -199,12 +199,15 @@ mod tests {
     /// Answers each request with the next of these codes.
     fn api(answers: &[u16]) -> Api<Lease> {
         let answers = Mutex::new(VecDeque::from(answers.to_vec()));
-        let service =
-            tower::service_fn(move |_request: axum::http::Request<kube::client::Body>| {
+        let service = tower::service_fn(
+            move |_request: axum::http::Request<kube::client::Body>| {
                 let code = answers.lock().unwrap().pop_front().unwrap();
                 let body = match code {
                     200 => json!({"metadata": {"name": "l", "resourceVersion": "7"},
                     "spec": {"holderIdentity": "theirs", "leaseDurationSeconds": 35}}),
+                    404 => {
+                        json!({"kind": "Status", "status": "Failure", "code": code, "reason": "NotFound"})
+                    }
                     _ => json!({"kind": "Status", "status": "Failure", "code": code}),
                 };
                 let body = kube::client::Body::from(body.to_string().into_bytes());
@@ -213,7 +216,8 @@ mod tests {
                     .body(body)
                     .unwrap();
                 std::future::ready(Ok::<_, std::convert::Infallible>(answer))
-            });
+            },
+        );
         Api::namespaced(Client::new(service, "theirs"), "theirs")
     }
 
