@@ -59,3 +59,4 @@ pub use real_controller::RealController;
 pub use real_kubeseal::RealKubeseal;
 pub use scratch::Scratch;
 pub use share::{Shared, share};
+pub use upstream::get;

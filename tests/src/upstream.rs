@@ -122,7 +122,7 @@ impl Upstream {
 ///
 /// # Errors
 /// If nobody answers.
-pub(crate) async fn get(base: &str, target: &str) -> Result<(StatusCode, String), Failure> {
+pub async fn get(base: &str, target: &str) -> Result<(StatusCode, String), Failure> {
     let upstream = Upstream::plain(base)?;
     let headers = HeaderMap::new();
     let answer = upstream
