@@ -10,7 +10,11 @@
 use std::{
     fmt::Debug,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -101,17 +105,27 @@ pub async fn run<R: Reconcile>(
         objects: controller.store(),
         trouble: Trouble::new(settings.backoff),
         measured: Measured::of(&context.metrics, settings.kind),
+        has_begun: AtomicBool::new(false),
     });
     let at_shutdown = requested(context.shutdown.clone());
-    controller
+    let work = controller
         .with_config(Config::default().concurrency(settings.concurrency))
         .graceful_shutdown_on(at_shutdown)
         .run(reconcile_one::<R>, retry::<R>, Arc::clone(&runner))
         .for_each(|result| {
             runner.saw(result);
             futures::future::ready(())
-        })
-        .await;
+        });
+    let mut work = pin!(work);
+    tokio::select! {
+        () = &mut work => return,
+        () = context.shutdown.requested() => {}
+    }
+    // kube's queue waits for the first listing, and after the shutdown nobody listens for one any more.
+    // Where no reconcile has begun there is nothing to be finished.
+    if runner.has_begun.load(Ordering::Acquire) {
+        work.await;
+    }
 }
 
 async fn requested(shutdown: Shutdown) {
@@ -124,6 +138,8 @@ struct Runner<R: Reconcile> {
     objects: Store<R::Kind>,
     trouble: Trouble<ObjectRef<R::Kind>>,
     measured: Measured,
+    /// Whether any object was looked at, which is so only after the first listing.
+    has_begun: AtomicBool,
 }
 
 /// What the controller's stream tells.
@@ -154,6 +170,7 @@ async fn reconcile_one<R: Reconcile>(
         name = object.name_any(),
         generation = object.meta().generation.unwrap_or_default(),
     );
+    runner.has_begun.store(true, Ordering::Release);
     let key = ObjectRef::from_obj(object.as_ref());
     let uid = object.uid();
     let started = Instant::now();
@@ -245,4 +262,62 @@ fn typed<K: Resource<DynamicType = ()>>(
         Some(namespace) => reference.within(namespace),
         None => reference,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::{Client, client::Body, runtime::reflector};
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    struct Nobody;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("never")]
+    struct Never;
+
+    impl Failure for Never {
+        fn reason(&self) -> &'static str {
+            "Never"
+        }
+
+        fn retry(&self) -> Retry {
+            Retry::WaitForChange
+        }
+    }
+
+    impl Reconcile for Nobody {
+        type Kind = ConfigMap;
+        type Failure = Never;
+
+        async fn reconcile(&self, _object: Arc<ConfigMap>) -> Result<Next, Never> {
+            Ok(Next::WaitForChange)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_before_the_first_listing_is_no_wait() {
+        let nobody = tower::service_fn(|_request: http::Request<Body>| {
+            std::future::pending::<Result<http::Response<Body>, std::convert::Infallible>>()
+        });
+        let context = Context {
+            client: Client::new(nobody, "ours"),
+            namespace: "ours".into(),
+            shutdown: Shutdown::new(),
+            metrics: Metrics::default(),
+        };
+        let (store, _writer) = reflector::store::<ConfigMap>();
+        let controller = Controller::for_stream(futures::stream::pending(), store);
+        let settings = Settings {
+            kind: "configmap",
+            concurrency: 1,
+            backoff: Bounds::default(),
+        };
+        context.shutdown.request();
+        let running = run(controller, Arc::new(Nobody), settings, &context);
+        let ended = tokio::time::timeout(Duration::from_secs(10), running).await;
+        assert!(ended.is_ok(), "it waits for a listing that nobody asks for");
+    }
 }
