@@ -74,12 +74,14 @@ async fn grant_in(stage: &Stage, user: &str) -> Result<(), Failure> {
 #[tokio::test]
 async fn t34_what_was_opened_is_kept_nowhere_that_can_be_read() -> Result<(), Failure> {
     let stage = Stage::set().await?;
-    let files = Scratch::new("t34")?;
+    let scratch = Scratch::new("t34")?;
+    let files = scratch.path().join("files");
+    std::fs::create_dir(&files)?;
     let controller = stage
         .builder()?
-        .env("TMPDIR", files.path())
-        .env("HOME", files.path())
-        .env("XDG_CACHE_HOME", files.path())
+        .env("TMPDIR", &files)
+        .env("HOME", &files)
+        .env("XDG_CACHE_HOME", &files)
         .start()
         .await?;
     let key = served(&controller).await?;
@@ -109,6 +111,6 @@ async fn t34_what_was_opened_is_kept_nowhere_that_can_be_read() -> Result<(), Fa
         assert!(!sink.contains(value) && !sink.contains(&encoded), "{sink}");
     }
     // What is remembered between two looks is in the process alone.
-    assert_eq!(std::fs::read_dir(files.path())?.count(), 0);
+    assert_eq!(std::fs::read_dir(&files)?.count(), 0);
     Ok(())
 }
