@@ -1,6 +1,6 @@
 //! `controller adopt --dry-run`: what taking a cluster over from the incumbents would change.
 
-use kit::client;
+use kit::{adopt::ListError, client};
 
 use crate::arguments::{Arguments, Part};
 
@@ -10,9 +10,7 @@ pub(crate) enum AdoptError {
     #[error("connect to the API server")]
     Connect(#[from] client::ConnectError),
     #[error(transparent)]
-    Sealed(#[from] sealed::AdoptError),
-    #[error(transparent)]
-    External(#[from] external::AdoptError),
+    List(#[from] ListError),
 }
 
 /// Looks at the cluster as the parts would, writes nothing, and prints what it found.

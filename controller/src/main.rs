@@ -10,6 +10,7 @@ mod logging;
 mod part;
 mod run;
 mod serve;
+mod unelected;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use tracing::info;
 
 use crate::{
     arguments::{Arguments, Part},
-    incumbents,
+    incumbents, unelected,
 };
 
 /// A part ended though nobody had asked it to.
@@ -88,6 +88,7 @@ fn start(
         tokio::select! {
             () = work => {}
             () = held.lost() => return Ended::LeaseLost(part.name()),
+            never = unelected::watch(part, &context, &client) => match never {},
         }
         resigned.request();
         held.resign().await;

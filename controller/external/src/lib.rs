@@ -46,7 +46,7 @@ mod template;
 mod values;
 mod wakes;
 
-pub use adopt::{AdoptError, Adoption, adopt};
+pub use adopt::adopt;
 pub use arguments::Arguments;
 pub use provider::aws::Endpoints;
 pub use run::{run, run_with};

@@ -5,6 +5,7 @@
 //! A part (sealed, external, delivery) is built from a [`Context`] and runs until
 //! [`Context::shutdown`] is requested.
 
+pub mod adopt;
 pub mod backoff;
 pub mod client;
 mod context;

@@ -38,7 +38,7 @@ mod render;
 mod status;
 mod watch;
 
-pub use adopt::{AdoptError, Adoption, adopt};
+pub use adopt::{INCUMBENT, adopt};
 pub use arguments::Arguments;
 pub use keyring::Keys;
 pub use part::Part;

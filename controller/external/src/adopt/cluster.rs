@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use crds::{cluster_external_secret::ClusterExternalSecret, external_secret::ExternalSecret};
 use k8s_openapi::api::core::v1::Namespace;
-use kit::redact;
-use kube::{Api, Client, ResourceExt as _};
+use kit::{
+    adopt::{Adoption, ListError, all},
+    redact,
+};
+use kube::{Api, Client, ResourceExt as _, api::ListParams};
 
-use super::{AdoptError, Adoption, listing};
 use crate::{
     cluster_external_secret::{Action, plan},
     key::Key,
@@ -16,13 +18,18 @@ use crate::{
 /// Looks at every ClusterExternalSecret. `objects` are the ExternalSecrets that are there.
 ///
 /// # Errors
-/// [`AdoptError`] when namespaces cannot be listed.
+/// [`ListError`] when namespaces cannot be listed.
 pub(super) async fn look(
     client: &Client,
     objects: &[ExternalSecret],
     adoption: &mut Adoption,
-) -> Result<(), AdoptError> {
-    let clusters = match listing::all(&Api::<ClusterExternalSecret>::all(client.clone())).await {
+) -> Result<(), ListError> {
+    let clusters = match all(
+        &Api::<ClusterExternalSecret>::all(client.clone()),
+        ListParams::default(),
+    )
+    .await
+    {
         Ok(clusters) => clusters,
         Err(error) => {
             adoption.remarks.push(format!(
@@ -74,10 +81,13 @@ fn describe(action: &Action) -> &'static str {
 /// The labels of the namespaces that are not being deleted.
 async fn namespaces(
     client: &Client,
-) -> Result<BTreeMap<String, BTreeMap<String, String>>, AdoptError> {
-    let listed = listing::all(&Api::<Namespace>::all(client.clone()))
-        .await
-        .map_err(|error| listing::failed("Namespaces", &error))?;
+) -> Result<BTreeMap<String, BTreeMap<String, String>>, ListError> {
+    let listed = all(
+        &Api::<Namespace>::all(client.clone()),
+        ListParams::default(),
+    )
+    .await
+    .map_err(|error| ListError::new("Namespaces", &error))?;
     let alive = listed
         .into_iter()
         .filter(|namespace| namespace.metadata.deletion_timestamp.is_none());

@@ -1,13 +1,11 @@
 //! What there is of the incumbent itself: what runs, and what would stay in the way.
 
-use k8s_openapi::api::{
-    admissionregistration::v1::ValidatingWebhookConfiguration, apps::v1::Deployment,
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use kit::{
+    adopt::{Adoption, all, incumbents},
+    redact,
 };
-use kit::redact;
-use kube::{Api, Client, ResourceExt as _};
-
-use super::{Adoption, listing};
-use crate::key::Key;
+use kube::{Api, Client, ResourceExt as _, api::ListParams};
 
 /// What the incumbent's images are called, wherever they are mirrored to. One image serves as
 /// controller, webhook and cert-controller.
@@ -18,17 +16,9 @@ const GROUP: &str = "external-secrets.io";
 
 /// Looks for the incumbent's Deployments and webhooks.
 pub(super) async fn look(client: &Client, adoption: &mut Adoption) {
-    match listing::all(&Api::<Deployment>::all(client.clone())).await {
-        Ok(deployments) => adoption
-            .running
-            .extend(deployments.iter().filter_map(running)),
-        Err(error) => adoption.remarks.push(format!(
-            "whether the incumbent still runs is not known: {}",
-            redact::api_error(&error)
-        )),
-    }
+    incumbents(client, IMAGE, adoption).await;
     let webhooks = Api::<ValidatingWebhookConfiguration>::all(client.clone());
-    match listing::all(&webhooks).await {
+    match all(&webhooks, ListParams::default()).await {
         Ok(found) => adoption
             .remnants
             .extend(found.iter().filter_map(in_the_way)),
@@ -37,25 +27,6 @@ pub(super) async fn look(client: &Client, adoption: &mut Adoption) {
             redact::api_error(&error)
         )),
     }
-}
-
-/// The line about a Deployment, if it is the incumbent's and runs.
-fn running(deployment: &Deployment) -> Option<String> {
-    let spec = deployment.spec.as_ref()?;
-    let pod = spec.template.spec.as_ref()?;
-    let image = pod
-        .containers
-        .iter()
-        .filter_map(|container| container.image.as_deref())
-        .find(|image| image.contains(IMAGE))?;
-    let replicas = spec.replicas.unwrap_or(1);
-    let key = Key::of(deployment);
-    (replicas > 0).then(|| {
-        format!(
-            "Deployment {key} ({image}, {replicas} replicas): scale it to 0 first, and see to it that Git \
-             does not bring it back"
-        )
-    })
 }
 
 /// The line about a webhook configuration, if it judges what we serve. The cert-controller of the
@@ -95,17 +66,6 @@ mod tests {
 
     use super::*;
 
-    fn deployment(image: &str, replicas: i32) -> Deployment {
-        serde_json::from_value(json!({
-            "metadata": {"namespace": "external-secrets", "name": "external-secrets-webhook"},
-            "spec": {
-                "replicas": replicas, "selector": {},
-                "template": {"spec": {"containers": [{"name": "c", "image": image}]}},
-            },
-        }))
-        .unwrap()
-    }
-
     fn webhook(group: &str, policy: Option<&str>) -> ValidatingWebhookConfiguration {
         serde_json::from_value(json!({
             "metadata": {"name": "externalsecret-validate"},
@@ -116,18 +76,6 @@ mod tests {
             }],
         }))
         .unwrap()
-    }
-
-    #[test]
-    fn the_incumbent_is_known_by_its_image_and_only_counts_while_it_runs() {
-        let theirs = "registry.example.com/external-secrets/external-secrets:v2.9.0";
-        let line = running(&deployment(theirs, 1)).unwrap();
-        assert!(
-            line.starts_with("Deployment external-secrets/external-secrets-webhook"),
-            "{line}"
-        );
-        assert_eq!(running(&deployment(theirs, 0)), None);
-        assert_eq!(running(&deployment("example.com/signet:1", 1)), None);
     }
 
     #[test]

@@ -1,77 +1,27 @@
-//! Lists, page by page.
+//! The lists of what is looked at.
 
 use crds::external_secret::ExternalSecret;
-use kit::{Namespaces, redact};
+use kit::{
+    adopt::{Adoption, ListError, all, everywhere},
+    redact,
+};
 use kube::{
-    Api, Client, Resource,
+    Api, Client,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
 };
-use serde::de::DeserializeOwned;
 
-use super::{AdoptError, Adoption};
 use crate::settings::Settings;
-
-/// A page of a listing.
-const PAGE: u32 = 250;
-
-/// All objects that an API shows.
-///
-/// # Errors
-/// What the API server said instead.
-pub(super) async fn all<K>(api: &Api<K>) -> Result<Vec<K>, kube::Error>
-where
-    K: Clone + DeserializeOwned + std::fmt::Debug,
-{
-    let mut parameters = ListParams::default().limit(PAGE);
-    let mut objects = Vec::new();
-    loop {
-        let page = api.list(&parameters).await?;
-        objects.extend(page.items);
-        parameters.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
-        if parameters.continue_token.is_none() {
-            return Ok(objects);
-        }
-    }
-}
-
-/// All objects of a kind in the namespaces that are looked at.
-///
-/// # Errors
-/// [`AdoptError`] when the API server refuses or does not answer.
-pub(super) async fn namespaced<K>(
-    client: &Client,
-    settings: &Settings,
-    what: &'static str,
-) -> Result<Vec<K>, AdoptError>
-where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + std::fmt::Debug,
-{
-    let apis: Vec<Api<K>> = match &settings.namespaces {
-        Namespaces::All => vec![Api::all(client.clone())],
-        Namespaces::Only(names) => names
-            .iter()
-            .map(|name| Api::namespaced(client.clone(), name))
-            .collect(),
-    };
-    let mut objects = Vec::new();
-    for api in apis {
-        objects.extend(all(&api).await.map_err(|error| failed(what, &error))?);
-    }
-    Ok(objects)
-}
 
 /// The ExternalSecrets.
 ///
 /// # Errors
-/// [`AdoptError`] when the API server refuses or does not answer.
+/// [`ListError`] when the API server refuses or does not answer.
 pub(super) async fn external_secrets(
     client: &Client,
     settings: &Settings,
-) -> Result<Vec<ExternalSecret>, AdoptError> {
-    namespaced(client, settings, "ExternalSecrets").await
+) -> Result<Vec<ExternalSecret>, ListError> {
+    let all = ListParams::default();
+    everywhere(client, &settings.namespaces, "ExternalSecrets", &all).await
 }
 
 /// Notes PushSecrets, which nobody would serve.
@@ -84,7 +34,7 @@ pub(super) async fn push_secrets(client: &Client, adoption: &mut Adoption) {
     for (what, kind) in kinds {
         let resource = ApiResource::from_gvk(&kind);
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-        match all(&api).await {
+        match all(&api, ListParams::default()).await {
             Ok(found) if found.is_empty() => {}
             Ok(found) => adoption.problems.push(format!(
                 "{} {what}: nobody pushes Secrets to AWS any more",
@@ -96,13 +46,5 @@ pub(super) async fn push_secrets(client: &Client, adoption: &mut Adoption) {
                 redact::api_error(&error)
             )),
         }
-    }
-}
-
-/// The error about a list that was not had.
-pub(super) fn failed(what: &'static str, error: &kube::Error) -> AdoptError {
-    AdoptError::List {
-        what,
-        cause: redact::api_error(error),
     }
 }

@@ -3,13 +3,10 @@
 use crds::external_secret::{ExternalSecret, FINALIZER};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
-use kit::target;
+use kit::{adopt::Adoption, target};
 use kube::{Client, ResourceExt as _};
 
-use super::{
-    Adoption,
-    stores::{Stores, Verdict},
-};
+use super::stores::{Stores, Verdict};
 use crate::{
     external_secret::{Ask, Foreseen, Foresight, foresee, generators, target_of},
     generator,

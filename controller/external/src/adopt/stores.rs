@@ -9,9 +9,9 @@ use crds::{
     external_secret::{ExternalSecret, SecretStoreRef},
     secret_store::{ClusterSecretStore, SecretStore},
 };
-use kube::{Api, Client, ResourceExt as _};
+use kit::adopt::{Adoption, ListError, everywhere};
+use kube::{Api, Client, ResourceExt as _, api::ListParams};
 
-use super::{AdoptError, Adoption, listing};
 use crate::{
     external_secret::stores as stores_of,
     key::Key,
@@ -87,23 +87,28 @@ impl Stores {
 /// Looks at every store, and notes the ones that would not be served.
 ///
 /// # Errors
-/// [`AdoptError`] when they cannot be listed.
+/// [`ListError`] when they cannot be listed.
 pub(super) async fn look(
     client: &Client,
     settings: &Settings,
     adoption: &mut Adoption,
-) -> Result<Stores, AdoptError> {
-    let namespaced: Vec<SecretStore> =
-        listing::namespaced(client, settings, "SecretStores").await?;
+) -> Result<Stores, ListError> {
+    let namespaced: Vec<SecretStore> = everywhere(
+        client,
+        &settings.namespaces,
+        "SecretStores",
+        &ListParams::default(),
+    )
+    .await?;
     let mut all: Vec<AnyStore> = namespaced
         .into_iter()
         .map(|store| AnyStore::Namespaced(Arc::new(store)))
         .collect();
     if settings.cluster_stores {
         let api = Api::<ClusterSecretStore>::all(client.clone());
-        let listed = listing::all(&api)
+        let listed = kit::adopt::all(&api, ListParams::default())
             .await
-            .map_err(|error| listing::failed("ClusterSecretStores", &error))?;
+            .map_err(|error| ListError::new("ClusterSecretStores", &error))?;
         all.extend(
             listed
                 .into_iter()
