@@ -36,6 +36,10 @@ use crate::{
 /// its own (HTTP/1.1), and 5,000 objects a minute need two.
 const CALLS_AT_ONCE: usize = 16;
 
+/// How many of those that are due work with the API server at the same time, so that what is new
+/// always finds a connection.
+const DUE_AT_ONCE: usize = 10;
+
 /// What the reconciles of this part share.
 pub(crate) struct Part {
     pub(crate) context: Context,
@@ -88,7 +92,7 @@ impl Part {
         let identities = Identities::new(client.clone(), clients, Arc::clone(&sightings));
         let events = Recorder::new(client, EVENT_SOURCE, context.shutdown.clone());
         let templates = Engine::new(&settings.delimiters.0, &settings.delimiters.1);
-        let places = Places::new(usize::from(settings.concurrency));
+        let places = Places::new(usize::from(settings.concurrency), DUE_AT_ONCE);
         Arc::new(Self {
             context,
             settings,

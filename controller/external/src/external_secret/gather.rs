@@ -15,7 +15,7 @@ use super::{
     stores::{Opened, StoreKey, key},
 };
 use crate::{
-    fetch::{Answer, Source},
+    fetch::{Answer, Source, Turn},
     generator::generate,
     part::Part,
     provider::{Address, Payload, ReadError, Search, Version},
@@ -31,7 +31,12 @@ pub(crate) struct Gathered {
 }
 
 /// Asks for everything that the object wants, all at once.
-pub(crate) async fn gather(part: &Part, object: &ExternalSecret, opened: &Opened) -> Gathered {
+pub(crate) async fn gather(
+    part: &Part,
+    object: &ExternalSecret,
+    opened: &Opened,
+    turn: Turn,
+) -> Gathered {
     let namespace = object.namespace().unwrap_or_default();
     let from = questions::of_data_from(&object.spec);
     let data = questions::of_data(&object.spec);
@@ -58,7 +63,7 @@ pub(crate) async fn gather(part: &Part, object: &ExternalSecret, opened: &Opened
         }
     }
     let (read, made) = tokio::join!(
-        read_all(part, opened, &wanted),
+        read_all(part, opened, &wanted, turn),
         generate_all(part, &namespace, &from)
     );
     let most = wanted
@@ -147,6 +152,7 @@ async fn read_all(
     part: &Part,
     opened: &Opened,
     wanted: &BTreeMap<StoreKey, BTreeSet<Address>>,
+    turn: Turn,
 ) -> Read {
     let reads = wanted.iter().filter_map(|(key, addresses)| {
         let Some(Ok(open)) = opened.by_key(key) else {
@@ -155,7 +161,7 @@ async fn read_all(
         Some(async move {
             (
                 key.clone(),
-                part.fetcher.read(&open.source, addresses).await,
+                part.fetcher.read(&open.source, addresses, turn).await,
             )
         })
     });

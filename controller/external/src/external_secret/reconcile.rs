@@ -1,7 +1,7 @@
 //! One ExternalSecret, from a look at it to its status: what is done when, and who waits where.
 //!
-//! A place for work is held while something is computed or the API server is asked, never while AWS
-//! is; see [`crate::fetch::Places`].
+//! A place for opening or for work is held while something is computed or the API server is asked, never
+//! while AWS is; see [`crate::fetch::Places`].
 
 use std::{sync::Arc, time::Instant};
 
@@ -87,7 +87,7 @@ async fn look(part: &Part, object: &ExternalSecret, key: &Key) -> Result<Next, S
         Refresh::Changed | Refresh::NotBefore(_) => Turn::Changed,
     };
     let shutdown = &part.context.shutdown;
-    let Ok(working) = shutdown.or(part.places.work(turn)).await else {
+    let Ok(opening) = shutdown.or(part.places.open(turn)).await else {
         return Ok(Next::WaitForChange);
     };
     if let Refresh::NotBefore(next) = decision
@@ -97,7 +97,7 @@ async fn look(part: &Part, object: &ExternalSecret, key: &Key) -> Result<Next, S
         return Ok(wait_until(next, now));
     }
     let opened = open_all(part, object).await;
-    drop(working);
+    drop(opening);
     let answered = shutdown.or(Box::pin(answered(part, object, &opened, turn)));
     let Ok(answered) = answered.await else {
         return Ok(Next::WaitForChange);
@@ -124,7 +124,7 @@ struct Answered {
 async fn answered(part: &Part, object: &ExternalSecret, opened: &Opened, turn: Turn) -> Answered {
     let asking = part.places.ask(&opened.lanes(), turn).await;
     let started = Timestamp::now();
-    let gathered = Box::pin(gather(part, object, opened)).await;
+    let gathered = Box::pin(gather(part, object, opened, turn)).await;
     Answered {
         started,
         gathered,

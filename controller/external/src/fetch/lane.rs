@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::info;
 
-use super::{Answer, GATHER};
+use super::{Answer, GATHER, Turn};
 use crate::provider::{Address, Payload, ReadError, Reader};
 
 /// How many requests of one principal are under way at the same time.
@@ -34,8 +34,19 @@ pub(super) struct Lane {
 #[derive(Default)]
 struct Gathering {
     waiting: Waiting,
+    /// How many addresses somebody waits for who does not just have its turn again.
+    new: usize,
     /// Which window is open. A timer that finds another one has been overtaken.
     window: u64,
+}
+
+impl Gathering {
+    /// Closes the window: those who come from now on get the next.
+    fn close(&mut self) -> Waiting {
+        self.window += 1;
+        self.new = 0;
+        std::mem::take(&mut self.waiting)
+    }
 }
 
 impl Lane {
@@ -49,23 +60,24 @@ impl Lane {
     }
 
     /// Asks for an address. The answer comes from a request that begins after this.
-    pub(super) fn subscribe(self: &Arc<Self>, address: &Address) -> oneshot::Receiver<Answer> {
+    pub(super) fn subscribe(
+        self: &Arc<Self>,
+        address: &Address,
+        turn: Turn,
+    ) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
         let mut gathering = self
             .gathering
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let opens = gathering.waiting.is_empty();
-        gathering
-            .waiting
-            .entry(address.clone())
-            .or_default()
-            .push(sender);
+        let senders = gathering.waiting.entry(address.clone()).or_default();
+        let is_new = turn == Turn::Changed && senders.is_empty();
+        senders.push(sender);
+        gathering.new += usize::from(is_new);
         let whole_batch = self.reader.batch_size().max(1);
-        if gathering.waiting.len() >= whole_batch {
-            gathering.window += 1;
-            let waiting = std::mem::take(&mut gathering.waiting);
-            tokio::spawn(Arc::clone(self).fly(waiting));
+        if gathering.new >= whole_batch {
+            tokio::spawn(Arc::clone(self).fly(gathering.close()));
         } else if opens {
             tokio::spawn(Arc::clone(self).close(gathering.window));
         }
@@ -83,8 +95,7 @@ impl Lane {
             if gathering.window != window {
                 return;
             }
-            gathering.window += 1;
-            std::mem::take(&mut gathering.waiting)
+            gathering.close()
         };
         self.fly(waiting).await;
     }
@@ -268,9 +279,13 @@ mod tests {
     }
 
     async fn ask(lane: &Arc<Lane>, addresses: &[Address]) -> Vec<String> {
+        ask_as(Turn::Changed, lane, addresses).await
+    }
+
+    async fn ask_as(turn: Turn, lane: &Arc<Lane>, addresses: &[Address]) -> Vec<String> {
         let receivers: Vec<_> = addresses
             .iter()
-            .map(|address| lane.subscribe(address))
+            .map(|address| lane.subscribe(address, turn))
             .collect();
         let answers = join_all(receivers).await;
         answers
@@ -319,6 +334,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn many_who_are_due_for_a_few_secrets_are_one_request() {
+        let provider = Arc::new(Noted::default());
+        let lane = Lane::new(Arc::clone(&provider) as Arc<dyn Reader>);
+        let due: Vec<Address> = (0..200)
+            .map(|index| current(&(index % 20).to_string()))
+            .collect();
+        assert_eq!(ask_as(Turn::Due, &lane, &due).await.len(), 200);
+        assert_eq!(provider.calls(), ["batch of 20"]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_secret_that_a_batch_does_not_speak_of_is_asked_for_alone() {
         let provider = Arc::new(Noted::default());
         let lane = Lane::new(Arc::clone(&provider) as Arc<dyn Reader>);
@@ -349,7 +375,7 @@ mod tests {
     async fn who_has_gone_is_not_read_for() {
         let provider = Arc::new(Noted::default());
         let lane = Lane::new(Arc::clone(&provider) as Arc<dyn Reader>);
-        drop(lane.subscribe(&current("gone")));
+        drop(lane.subscribe(&current("gone"), Turn::Changed));
         assert_eq!(ask(&lane, &[current("a")]).await, ["a"]);
         assert_eq!(provider.calls(), ["a"]);
     }
@@ -383,8 +409,8 @@ mod tests {
         let ((one, as_one), (two, as_two)) = (source("one"), source("two"));
         let addresses = BTreeSet::from([current("same")]);
         tokio::join!(
-            fetcher.read(&as_one, &addresses),
-            fetcher.read(&as_two, &addresses)
+            fetcher.read(&as_one, &addresses, Turn::Changed),
+            fetcher.read(&as_two, &addresses, Turn::Changed)
         );
         assert_eq!((one.calls().len(), two.calls().len()), (1, 1));
         assert_eq!(fetcher.asked(), 2);

@@ -2,8 +2,9 @@
 //!
 //! # Flow
 //! 1. The first who asks opens a window of [`GATHER`]; who asks within it joins.
-//! 2. When the window closes, or a whole batch has gathered, everything in it is read: the current
-//!    versions in batches, the rest one by one.
+//! 2. When the window closes, or a whole batch of what is new has gathered, everything in it is read: the
+//!    current versions in batches, the rest one by one. Those that are due never close it: many of
+//!    them may want the same few secrets, and the last would miss what the first asked for.
 //! 3. Each subscriber gets the same payload, which is dropped with the last of them.
 //!
 //! # Guarantees
@@ -75,12 +76,13 @@ impl Fetcher {
         &self,
         source: &Source,
         addresses: &BTreeSet<Address>,
+        turn: Turn,
     ) -> BTreeMap<Address, Answer> {
         self.asked
             .fetch_add(addresses.len() as u64, Ordering::Relaxed);
         let lane = self.lane(source);
         let answers = addresses.iter().map(|address| {
-            let answer = lane.subscribe(address);
+            let answer = lane.subscribe(address, turn);
             async move {
                 (
                     address.clone(),

@@ -1,9 +1,10 @@
 //! Who may go on when many want to.
 //!
-//! There are two kinds of places. One for *work*: computing, and requests to the API server, which
-//! nobody holds while it waits for a provider. And one for *asking* a provider, counted for each set
-//! of lanes that is asked: it bounds how many hold plaintext, and however slow a store is, only those
-//! who ask the very same ones wait for it.
+//! There are three kinds of places. One for *opening* the stores, before a provider is asked: those who
+//! fall due together get through it together and share a request. One for *work* with what a provider
+//! said: computing, and requests to the API server, which nobody holds while it waits for a provider.
+//! And one for *asking* a provider, counted for each set of lanes that is asked: it bounds how many
+//! hold plaintext, and however slow a store is, only those who ask the very same ones wait for it.
 //!
 //! Each kind has places for what is new or has changed and others for what is due, so that the one
 //! never waits for the other.
@@ -35,6 +36,7 @@ pub(crate) enum Turn {
 
 /// The places of the part.
 pub(crate) struct Places {
+    opening: Pair,
     work: Pair,
     asking: Mutex<HashMap<u64, Pair>>,
     hasher: RandomState,
@@ -53,13 +55,22 @@ struct Pair {
 }
 
 impl Places {
-    /// As many places for work, in each of the two turns.
-    pub(crate) fn new(working: usize) -> Self {
+    /// As many places for opening, in each of the two turns, and for work with what has changed;
+    /// `due` of them for work with what is due, which makes most of the requests to the API server
+    /// and leaves some of these to the other.
+    pub(crate) fn new(working: usize, due: usize) -> Self {
+        let working = working.max(1);
         Self {
-            work: Pair::new(working.max(1)),
+            opening: Pair::new(working, working),
+            work: Pair::new(working, due.clamp(1, working)),
             asking: Mutex::default(),
             hasher: RandomState::new(),
         }
+    }
+
+    /// Waits for a place to open stores. It is not to be kept while a provider is waited for.
+    pub(crate) async fn open(&self, turn: Turn) -> Place {
+        Place::in_queue(self.opening.of(turn)).await
     }
 
     /// Waits for a place to work. It is not to be kept while a provider is waited for.
@@ -77,7 +88,7 @@ impl Places {
             }
             asking
                 .entry(set)
-                .or_insert_with(|| Pair::new(ASKING))
+                .or_insert_with(|| Pair::new(ASKING, ASKING))
                 .of(turn)
         };
         Place::in_queue(queue).await
@@ -85,10 +96,10 @@ impl Places {
 }
 
 impl Pair {
-    fn new(places: usize) -> Self {
+    fn new(changed: usize, due: usize) -> Self {
         Self {
-            changed: Arc::new(Semaphore::new(places)),
-            due: Arc::new(Semaphore::new(places)),
+            changed: Arc::new(Semaphore::new(changed)),
+            due: Arc::new(Semaphore::new(due)),
         }
     }
 
@@ -137,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_has_changed_never_waits_for_what_is_due() {
-        let places = Places::new(1);
+        let places = Places::new(1, 1);
         let due = at_once(places.work(Turn::Due));
         assert!(due.is_some() && at_once(places.work(Turn::Due)).is_none());
         let changed = at_once(places.work(Turn::Changed));
@@ -147,8 +158,18 @@ mod tests {
     }
 
     #[test]
+    fn who_opens_does_not_wait_for_those_who_write() {
+        let places = Places::new(8, 2);
+        let writing: Vec<_> = (0..2).map(|_| at_once(places.work(Turn::Due))).collect();
+        assert!(writing.iter().all(Option::is_some) && at_once(places.work(Turn::Due)).is_none());
+        let opening: Vec<_> = (0..8).map(|_| at_once(places.open(Turn::Due))).collect();
+        assert!(opening.iter().all(Option::is_some) && at_once(places.open(Turn::Due)).is_none());
+        assert!(at_once(places.open(Turn::Changed)).is_some());
+    }
+
+    #[test]
     fn only_those_who_ask_the_same_wait_for_each_other() {
-        let places = Places::new(1);
+        let places = Places::new(1, 1);
         let (slow, both) = (lanes(&["slow"]), lanes(&["slow", "quick"]));
         let mut held = Vec::new();
         while let Some(place) = at_once(places.ask(&slow, Turn::Due)) {
@@ -166,7 +187,7 @@ mod tests {
 
     #[test]
     fn sets_that_nobody_asks_any_more_are_dropped_and_those_in_use_kept() {
-        let places = Places::new(1);
+        let places = Places::new(1, 1);
         let kept = lanes(&["kept"]);
         let held: Vec<_> = (0..ASKING)
             .map(|_| at_once(places.ask(&kept, Turn::Due)))
