@@ -3,7 +3,8 @@
 //! It prints ratios, as a machine's own speed says nothing. The budgets are those of the design.
 //! Arguments name what is measured, all of it if there are none: `idle`, `seal`, `sealed` (the
 //! incumbent needs more than six minutes of it; `sealed-quick` leaves out its defaults and `sealed-ours`
-//! leaves it out), `timing`, `external`.
+//! leaves it out), `timing`, `external` (some fifteen minutes; its halves are `external-new` and
+//! `external-steady`).
 
 mod external;
 mod idle;
@@ -54,8 +55,16 @@ async fn measure(table: &mut Table) -> Result<(), Failure> {
     } else if named("sealed-ours") {
         sealed::controllers(table, &[]).await?;
     }
-    if is_wanted("external") {
-        Box::pin(external::all(table)).await?;
+    let external = is_wanted("external");
+    let (fresh, steady) = (named("external-new"), named("external-steady"));
+    if external || fresh || steady {
+        let aws = external::filled_aws().await?;
+        if external || fresh {
+            Box::pin(external::fresh(table, &aws)).await?;
+        }
+        if external || steady {
+            Box::pin(external::steady(table, &aws)).await?;
+        }
     }
     Ok(())
 }

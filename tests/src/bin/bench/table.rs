@@ -20,7 +20,7 @@ pub(crate) struct Quantity {
 }
 
 impl Table {
-    /// Adds a line. `incumbent` is missing where there is nothing to compare with; the budget is the
+    /// Adds a line, and shows it on standard error. `incumbent` is missing where there is nothing to compare with; the budget is the
     /// design's, in words.
     pub(crate) fn add(
         &mut self,
@@ -31,13 +31,16 @@ impl Table {
     ) {
         let show = |quantity: Quantity| format!("{:.1} {}", quantity.value, quantity.unit);
         let ratio = incumbent.map(|theirs| format!("{:.1} x", theirs.value / ours.value));
-        self.rows.push([
+        let row = [
             what.to_owned(),
             incumbent.map_or_else(|| String::from("-"), show),
             show(ours),
             ratio.unwrap_or_else(|| String::from("-")),
             budget.to_owned(),
-        ]);
+        ];
+        // At once, so that a run of many minutes that is ended early has not been for nothing.
+        eprintln!("{}", line(&row));
+        self.rows.push(row);
     }
 
     pub(crate) fn print(&self) {
@@ -47,10 +50,13 @@ impl Table {
         let head = ["", "incumbent", "Signet", "less by", "budget"].map(str::to_owned);
         println!();
         for row in std::iter::once(&head).chain(&self.rows) {
-            let [what, incumbent, ours, ratio, budget] = row;
-            println!("{what:<44} {incumbent:>12} {ours:>12} {ratio:>9}   {budget}");
+            println!("{}", line(row));
         }
     }
+}
+
+fn line([what, incumbent, ours, ratio, budget]: &[String; 5]) -> String {
+    format!("{what:<44} {incumbent:>12} {ours:>12} {ratio:>9}   {budget}")
 }
 
 /// Prints a line of a report that is no line of the table.

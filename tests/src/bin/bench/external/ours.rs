@@ -11,6 +11,7 @@ use super::{
     DISTINCT, FOREIGN, MANY, NEW,
     stage::{LATER, Stage, at_rest, calls, calls_a_minute, peak, seconds},
 };
+use crate::idle::ALLOCATOR;
 use crate::table::Quantity;
 
 const NAMESPACE: &str = "bench";
@@ -56,11 +57,9 @@ fn builder(
     aws: &Moto,
 ) -> Result<ControllerBuilder, Failure> {
     let builder = ControllerBuilder::new(kubeconfig, stage.identity.namespace)?;
-    // As in deploy/base.
-    let allocator = "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0";
     Ok(builder
         .parts("external")
-        .env("_RJEM_MALLOC_CONF", allocator)
+        .env(ALLOCATOR.0, ALLOCATOR.1)
         .aws(aws))
 }
 

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 8;
 
 /// An AWS with a secret for each of [`super::MANY`] ExternalSecrets, and some for those that come
 /// later.
-pub(super) async fn filled_aws() -> Result<Moto, Failure> {
+pub(crate) async fn filled_aws() -> Result<Moto, Failure> {
     let aws = Moto::start().await?;
     let names = (0..super::MANY + LATER).map(remote);
     aws.create_secrets(names, "a value of usual length, for a password")

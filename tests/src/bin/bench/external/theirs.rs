@@ -1,6 +1,6 @@
 //! The incumbent's controller, where its program is named.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use tests::{Failure, Moto, Process, ProcessBuilder, REGION, Scratch};
@@ -16,14 +16,6 @@ use crate::table::Quantity;
 pub(super) const TUNED: [&str; 3] = ["--concurrent=20", "--client-qps=500", "--client-burst=1000"];
 
 const NAMESPACE: &str = "bench";
-const STEADY: &str = "steady";
-
-/// What was measured of it.
-pub(super) struct Measured {
-    pub(super) new: New,
-    /// Only where it is fast enough to come round within the interval.
-    pub(super) calls_a_minute: Option<Quantity>,
-}
 
 /// Its program, where `SIGNET_ESO` names one.
 pub(super) fn named() -> Option<PathBuf> {
@@ -31,51 +23,49 @@ pub(super) fn named() -> Option<PathBuf> {
 }
 
 /// The same as ours, on a control plane of its own.
-pub(super) async fn measured(
-    program: &std::path::Path,
-    aws: &Moto,
-    flags: &[&str],
-) -> Result<Measured, Failure> {
-    let stage = Stage::set().await?;
-    stage.namespace(NAMESPACE).await?;
-    stage.fill(NAMESPACE, 0..NEW, "1h", |number| number).await?;
+pub(super) async fn fresh(program: &Path, aws: &Moto, flags: &[&str]) -> Result<New, Failure> {
+    let stage = filled("1h", |number| number).await?;
     let logs = Scratch::new("theirs")?;
     let before = calls(aws);
     let started = Instant::now();
-    let mut process = start(program, &stage, aws, flags, &logs)?;
-    stage.delivered(NAMESPACE, NEW).await.map_err(|failure| {
-        let tail = process.tail();
-        Failure::new(format!("{failure}; the end of its log:\n{tail}"))
-    })?;
-    let new = New {
-        took: seconds(started.elapsed().as_secs_f64()),
+    let process = start(program, &stage, aws, flags, &logs)?;
+    delivered(&stage, &process).await?;
+    let took = seconds(started.elapsed().as_secs_f64());
+    Ok(New {
+        took,
         calls: calls(aws) - before,
         memory: at_rest(&process).await?,
         peak: peak(process.id())?,
-    };
-    process.must_run()?;
-    let calls_a_minute = match flags {
-        [] => None,
-        _ => Some(steady(&stage, aws).await?),
-    };
-    Ok(Measured {
-        new,
-        calls_a_minute,
     })
 }
 
-async fn steady(stage: &Stage, aws: &Moto) -> Result<Quantity, Failure> {
-    stage.namespace(STEADY).await?;
-    stage
-        .fill(STEADY, 0..NEW, "1m", |number| number % DISTINCT)
-        .await?;
-    stage.delivered(STEADY, NEW).await?;
+/// Its calls of AWS in a minute, tuned: at its defaults it does not come round in that time.
+pub(super) async fn steady(program: &Path, aws: &Moto) -> Result<Quantity, Failure> {
+    let stage = filled("1m", |number| number % DISTINCT).await?;
+    let logs = Scratch::new("theirs")?;
+    let process = start(program, &stage, aws, &TUNED, &logs)?;
+    delivered(&stage, &process).await?;
     calls_a_minute(aws, 2).await
+}
+
+async fn filled(interval: &str, of: impl Fn(usize) -> usize) -> Result<Stage, Failure> {
+    let stage = Stage::set().await?;
+    stage.namespace(NAMESPACE).await?;
+    stage.fill(NAMESPACE, 0..NEW, interval, of).await?;
+    Ok(stage)
+}
+
+async fn delivered(stage: &Stage, process: &Process) -> Result<(), Failure> {
+    let delivered = stage.delivered(NAMESPACE, NEW).await;
+    delivered.map_err(|failure| {
+        let tail = process.tail();
+        Failure::new(format!("{failure}; the end of its log:\n{tail}"))
+    })
 }
 
 /// It takes a cluster's address from `KUBECONFIG`, and serves what our definitions have.
 fn start(
-    program: &std::path::Path,
+    program: &Path,
     stage: &Stage,
     aws: &Moto,
     flags: &[&str],
