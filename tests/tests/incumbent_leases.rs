@@ -43,6 +43,45 @@ async fn a_part_waits_for_the_lease_of_its_incumbent_and_gives_it_back() -> Resu
     Ok(())
 }
 
+#[tokio::test]
+async fn an_incumbent_that_elects_no_leader_is_warned_of_while_it_runs() -> Result<(), Failure> {
+    let plane = ControlPlane::start().await?;
+    let cluster = plane.cluster().await?;
+    let identity = rights::ours(&plane).await?;
+    // Ours has the same name, and is not meant.
+    for (namespace, image) in [
+        ("kube-system", "bitnami/sealed-secrets-controller:0.36.6"),
+        (identity.namespace, "example.com/signet:1"),
+    ] {
+        let labels = json!({"name": "sealed-secrets-controller"});
+        let pod = json!({
+            "metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "controller", "image": image}]},
+        });
+        let deployment = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "sealed-secrets-controller", "namespace": namespace},
+            "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod},
+        });
+        cluster.apply_value(&deployment).await?;
+    }
+    let builder = ControllerBuilder::new(&identity.kubeconfig, identity.namespace)?;
+    let mut controller = builder.parts("sealed").start().await?;
+    controller.logged("no Lease keeps the two apart").await?;
+    let log = controller.log()?;
+    let warnings = log.lines().filter(|line| line.contains("keeps the two"));
+    let warnings: Vec<&str> = warnings.collect();
+    let [warning] = warnings.as_slice() else {
+        return Err(Failure::new(log));
+    };
+    assert!(
+        warning.contains("kube-system/sealed-secrets-controller") && warning.contains("WARN"),
+        "{warning}"
+    );
+    controller.terminate().await?;
+    Ok(())
+}
+
 /// Whether the part `external` started, in a log.
 fn started(log: &str) -> bool {
     log.lines()
