@@ -4,7 +4,11 @@
 //! do is to say that it runs. It is asked for by name, where its manifests put it and in our own
 //! namespace: that needs the right to read two Deployments, and no other.
 
-use std::{collections::BTreeSet, convert::Infallible, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    time::Duration,
+};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kit::{Context, adopt::Incumbent, redact};
@@ -22,52 +26,54 @@ const NAMESPACE: &str = "kube-system";
 /// What its manifests and its chart call its Deployment.
 const NAMES: [&str; 2] = ["sealed-secrets-controller", "sealed-secrets"];
 
-/// Looks now and then whether the part's incumbent runs, and warns when that has changed.
+/// Looks now and then whether the part's incumbent runs, and says when that has changed.
 pub(crate) async fn watch(part: Part, context: &Context, client: &Client) -> Infallible {
     if part != Part::Sealed {
         return std::future::pending().await;
     }
     let namespaces = BTreeSet::from([NAMESPACE, context.namespace.as_str()]);
-    let mut said = BTreeSet::new();
+    let mut said = BTreeMap::new();
     loop {
-        let found = running(client, &namespaces).await;
-        for incumbent in found.difference(&said) {
-            warn!(
-                part = part.name(),
-                incumbent,
-                "another controller writes the same Secrets, and no Lease keeps the two apart: stop it"
-            );
+        for namespace in &namespaces {
+            for name in NAMES {
+                let place = (*namespace, name);
+                match running(client, place).await {
+                    Ok(now) => tell(part, said.insert(place, now.clone()).flatten(), now),
+                    // What was said of it stays. The incumbent's own rights do not reach that far.
+                    Err(error) => debug!(
+                        namespace,
+                        name,
+                        error = redact::api_error(&error),
+                        "whether the incumbent runs is not known"
+                    ),
+                }
+            }
         }
-        if found.is_empty() && !said.is_empty() {
-            info!(part = part.name(), "the incumbent runs no more");
-        }
-        said = found;
         tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
-/// The incumbents that run, as far as we may see them.
-async fn running(client: &Client, namespaces: &BTreeSet<&str>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for namespace in namespaces {
-        let api = Api::<Deployment>::namespaced(client.clone(), namespace);
-        for name in NAMES {
-            match api.get_opt(name).await {
-                Ok(deployment) => {
-                    let incumbent = deployment
-                        .and_then(|deployment| Incumbent::of(&deployment, sealed::INCUMBENT));
-                    let runs = incumbent.filter(Incumbent::is_running);
-                    found.extend(runs.map(|incumbent| incumbent.to_string()));
-                }
-                // The incumbent's own rights do not reach that far.
-                Err(error) => debug!(
-                    namespace,
-                    name,
-                    error = redact::api_error(&error),
-                    "whether the incumbent runs is not known"
-                ),
-            }
-        }
+/// The incumbent of this namespace and name, if it runs.
+async fn running(
+    client: &Client,
+    (namespace, name): (&str, &str),
+) -> Result<Option<String>, kube::Error> {
+    let api = Api::<Deployment>::namespaced(client.clone(), namespace);
+    let found = api.get_opt(name).await?;
+    let incumbent = found.and_then(|found| Incumbent::of(&found, sealed::INCUMBENT));
+    let runs = incumbent.filter(Incumbent::is_running);
+    Ok(runs.map(|incumbent| incumbent.to_string()))
+}
+
+fn tell(part: Part, before: Option<String>, now: Option<String>) {
+    let part = part.name();
+    match (before, now) {
+        (before, Some(incumbent)) if before.as_ref() != Some(&incumbent) => warn!(
+            part,
+            incumbent,
+            "another controller writes the same Secrets, and no Lease keeps the two apart: stop it"
+        ),
+        (Some(incumbent), None) => info!(part, incumbent, "the incumbent runs no more"),
+        _ => {}
     }
-    found
 }
