@@ -3,32 +3,30 @@
 
 mod cluster;
 mod incumbents;
-mod listing;
 mod objects;
+mod push_secrets;
 mod stores;
 
-use kit::adopt::{Adoption, ListError};
-use kube::Client;
+use kit::adopt::{Adoption, ListError, everywhere};
+use kube::{Client, api::ListParams};
 
-use crate::{Arguments, settings::Settings};
+use crate::Arguments;
 
 /// Looks at everything with the eyes of a controller that starts with these arguments.
 ///
 /// # Errors
 /// [`ListError`] when what it is about cannot be listed.
 pub async fn adopt(client: &Client, arguments: Arguments) -> Result<Adoption, ListError> {
-    adopt_with(client, &arguments.settings(false)).await
-}
-
-async fn adopt_with(client: &Client, settings: &Settings) -> Result<Adoption, ListError> {
+    let settings = &arguments.settings(false);
     let mut adoption = Adoption::default();
     incumbents::look(client, &mut adoption).await;
     let stores = stores::look(client, settings, &mut adoption).await?;
-    let objects = listing::external_secrets(client, settings).await?;
+    let (namespaces, selected) = (&settings.namespaces, ListParams::default());
+    let objects = everywhere(client, namespaces, "ExternalSecrets", &selected).await?;
     objects::look(client, settings, &stores, &objects, &mut adoption).await;
     if settings.cluster_external_secrets {
         cluster::look(client, &objects, &mut adoption).await?;
     }
-    listing::push_secrets(client, &mut adoption).await;
+    push_secrets::look(client, &mut adoption).await;
     Ok(adoption)
 }

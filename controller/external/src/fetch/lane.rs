@@ -34,7 +34,7 @@ pub(super) struct Lane {
 #[derive(Default)]
 struct Gathering {
     waiting: Waiting,
-    /// How many addresses somebody waits for who does not just have its turn again.
+    /// How many of the addresses were asked for first by somebody that is new or has changed.
     new: usize,
     /// Which window is open. A timer that finds another one has been overtaken.
     window: u64,
