@@ -8,8 +8,8 @@ use http::StatusCode;
 use crate::cache::{self, SIGNET_KUSTOMIZE};
 use crate::control_plane::{GRACE, free_ports};
 use crate::{
-    Failure, Kubeconfig, Moto, Observation, Process, ProcessBuilder, Scratch, eventually, moto,
-    own_network, upstream,
+    ControlPlane, Failure, Invocation, Kubeconfig, Moto, Observation, Process, ProcessBuilder,
+    Scratch, eventually, moto, own_network, upstream,
 };
 
 /// How the controller is to be started, as often as a test needs.
@@ -225,4 +225,22 @@ impl Controller {
         self.process.kill()?;
         Ok(self.scratch)
     }
+}
+
+/// What `controller adopt --dry-run` prints of a part to somebody who may read everything. The
+/// controller's own objects are in `namespace`.
+///
+/// # Errors
+/// If it is not built, or does not answer.
+pub async fn adoption(
+    plane: &ControlPlane,
+    part: &str,
+    namespace: &str,
+) -> Result<String, Failure> {
+    Invocation::new(cache::own_program("controller")?)
+        .env("POD_NAMESPACE", namespace)
+        .args(["--kubeconfig".as_ref(), plane.admin().path().as_os_str()])
+        .args(["--parts", part, "adopt", "--dry-run"])
+        .stdout()
+        .await
 }

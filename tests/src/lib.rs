@@ -40,12 +40,13 @@ mod real_kubeseal;
 pub mod rights;
 mod scratch;
 mod share;
+pub mod shop;
 mod upstream;
 
 pub use api_proxy::{ApiProxy, Write};
 pub use cluster::{Cluster, Coordinates};
 pub use control_plane::{ControlPlane, definitions};
-pub use controller::{Controller, ControllerBuilder};
+pub use controller::{Controller, ControllerBuilder, adoption};
 pub use eventually::{Observation, eventually, eventually_within};
 pub use failure::Failure;
 pub use faults::{Fault, Faults};

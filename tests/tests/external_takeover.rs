@@ -5,21 +5,18 @@
 #[path = "external/recorded.rs"]
 mod recorded;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tests::shop::{self, API, NAMESPACES, OBJECTS, Picture, changed, name, namespace};
 use tests::{
-    Cluster, ControlPlane, Controller, ControllerBuilder, Coordinates, Failure, Invocation, Moto,
-    Observation, cache, eventually, rights,
+    Cluster, ControlPlane, Coordinates, Failure, Moto, Observation, adoption, cache, eventually,
 };
 use tokio::sync::OnceCell;
 
 use crate::recorded::{Restorer, recorded};
 
-const API: &str = "external-secrets.io/v1";
-const OBJECTS: usize = 200;
-const NAMESPACES: usize = 8;
 /// The ExternalSecret of each namespace whose time has come.
 const DUE: &str = "owner";
 
@@ -44,16 +41,37 @@ async fn a_take_over_changes_nothing_with_their_definitions() -> Result<(), Fail
 async fn take_over(plane: &ControlPlane) -> Result<(), Failure> {
     let cluster = plane.cluster().await?;
     let aws = Moto::start().await?;
-    REMOTE.get_or_try_init(|| recorded::remote(&aws)).await?;
+    REMOTE.get_or_try_init(|| shop::fill(&aws)).await?;
     let now = Timestamp::now();
+    put_back(plane, now).await?;
+    the_dry_run_names_what_is_due(plane).await?;
+    let before = Picture::of(&cluster).await?;
+    assert_eq!(before.objects.len(), OBJECTS);
+
+    let mut ours = shop::take_over(plane, &aws).await?;
+    shop::are_seen(&ours).await?;
+    due_is_refreshed(&cluster, now).await?;
+    only_statuses_of_the_due_changed(&before, &Picture::of(&cluster).await?);
+    only_the_due_was_asked_for(&aws)?;
+    ours.terminate().await?;
+    the_operator_would_go_on(&cluster).await?;
+    the_dry_run_names_a_difference(plane, &cluster).await
+}
+
+/// Everything as the operator left it a minute ago, but for one in each namespace: two hours ago.
+async fn put_back(plane: &ControlPlane, now: Timestamp) -> Result<(), Failure> {
     Restorer::new(plane, now - SignedDuration::from_mins(1))
         .everything()
         .await?;
     let long_ago = now - SignedDuration::from_hours(2);
     for number in 0..NAMESPACES {
-        refreshed(plane, &format!("shop-{number}"), DUE, long_ago).await?;
+        refreshed(plane, &namespace(number), DUE, long_ago).await?;
     }
-    let told = adoption(plane).await?;
+    Ok(())
+}
+
+async fn the_dry_run_names_what_is_due(plane: &ControlPlane) -> Result<(), Failure> {
+    let told = adoption(plane, "external", "sealed-secrets").await?;
     for text in [
         "would change: nothing",
         "ExternalSecret shop-7/owner: its refreshInterval has passed",
@@ -63,50 +81,30 @@ async fn take_over(plane: &ControlPlane) -> Result<(), Failure> {
     }
     assert!(!told.contains("would not be served"), "{told}");
     assert_eq!(told.matches("has passed").count(), NAMESPACES, "{told}");
-    let before = Picture::of(&cluster).await?;
-    assert_eq!(before.objects.len(), OBJECTS);
+    Ok(())
+}
 
-    let mut ours = start(plane, &aws).await?;
-    everything_is_seen(&ours).await?;
-    due_is_refreshed(&cluster, now).await?;
-    let after = Picture::of(&cluster).await?;
-    assert_eq!(
-        changed(&before.secrets, &after.secrets),
-        Vec::<&String>::new()
-    );
-    assert_eq!(changed(&before.specs, &after.specs), Vec::<&String>::new());
+fn only_statuses_of_the_due_changed(before: &Picture, after: &Picture) {
+    let nothing = Vec::<&String>::new();
+    assert_eq!(changed(&before.secrets, &after.secrets), nothing);
+    assert_eq!(changed(&before.specs, &after.specs), nothing);
+    assert_eq!(changed(&before.clusters, &after.clusters), nothing);
     let written = changed(&before.objects, &after.objects);
     assert_eq!(written.len(), NAMESPACES, "{written:?}");
-    only_the_due_was_asked_for(&aws)?;
-    ours.terminate().await?;
-    the_operator_would_go_on(&cluster).await?;
+}
 
+async fn the_dry_run_names_a_difference(
+    plane: &ControlPlane,
+    cluster: &Cluster,
+) -> Result<(), Failure> {
     let at = Coordinates::secret("shop-0", "extract");
     let label = "reconcile.external-secrets.io/created-by";
     let planted = json!({"metadata": {"labels": {label: null}}});
     cluster.merge(&at, &planted).await?;
-    let told = adoption(plane).await?;
+    let told = adoption(plane, "external", "sealed-secrets").await?;
     let named = format!("Secret shop-0/extract would change its labels ({label})");
     assert!(told.contains(&named), "{told}");
     Ok(())
-}
-
-async fn start(plane: &ControlPlane, aws: &Moto) -> Result<Controller, Failure> {
-    let identity = rights::ours(plane).await?;
-    ControllerBuilder::new(&identity.kubeconfig, identity.namespace)?
-        .parts("external")
-        .aws(aws)
-        .start()
-        .await
-}
-
-/// What `controller adopt --dry-run` prints.
-async fn adoption(plane: &ControlPlane) -> Result<String, Failure> {
-    Invocation::new(cache::own_program("controller")?)
-        .args(["--kubeconfig".as_ref(), plane.admin().path().as_os_str()])
-        .args(["--parts", "external", "adopt", "--dry-run"])
-        .stdout()
-        .await
 }
 
 /// Lets an ExternalSecret have been refreshed at another time.
@@ -128,24 +126,11 @@ async fn refreshed(
     Ok(())
 }
 
-async fn everything_is_seen(controller: &Controller) -> Result<(), Failure> {
-    eventually("our look at everything", async || {
-        let metrics = controller.metrics().await?;
-        let seen = metrics
-            .lines()
-            .filter(|line| line.starts_with("externalsecret_sync_calls_total{"))
-            .filter(|line| !line.ends_with("} 0"))
-            .count();
-        Ok(Observation::when(seen == OBJECTS, || seen.to_string()))
-    })
-    .await
-}
-
 async fn due_is_refreshed(cluster: &Cluster, since: Timestamp) -> Result<(), Failure> {
     eventually("what is due to be refreshed", async || {
         let mut late = Vec::new();
         for number in 0..NAMESPACES {
-            let at = Coordinates::new(API, "ExternalSecret", &format!("shop-{number}"), DUE);
+            let at = Coordinates::new(API, "ExternalSecret", &namespace(number), DUE);
             let object = cluster.must_get(&at).await?;
             let time = object["status"]["refreshTime"].as_str().unwrap_or_default();
             let time: Timestamp = time.parse()?;
@@ -174,7 +159,7 @@ fn only_the_due_was_asked_for(aws: &Moto) -> Result<(), Failure> {
     }
     asked.sort();
     let due: Vec<String> = (0..NAMESPACES)
-        .map(|number| format!("shop-{number}/plain"))
+        .map(|number| format!("{}/plain", namespace(number)))
         .collect();
     assert_eq!(asked, due, "{calls:?}");
     Ok(())
@@ -219,71 +204,6 @@ async fn the_operator_would_go_on(cluster: &Cluster) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// What must not change.
-struct Picture {
-    /// Versions of Secrets.
-    secrets: BTreeMap<String, Value>,
-    /// Versions of ExternalSecrets.
-    objects: BTreeMap<String, Value>,
-    /// Metadata and spec of ExternalSecrets, and all of a ClusterExternalSecret.
-    specs: BTreeMap<String, Value>,
-}
-
-impl Picture {
-    async fn of(cluster: &Cluster) -> Result<Self, Failure> {
-        let of_shops = |objects: Vec<Value>| {
-            let mut objects = objects;
-            objects.retain(|object| name(object).starts_with("shop-"));
-            objects
-        };
-        let secrets = of_shops(cluster.list("v1", "Secret", "").await?);
-        let objects = cluster.list(API, "ExternalSecret", "").await?;
-        let clusters = cluster.list(API, "ClusterExternalSecret", "").await?;
-        let version = |object: &Value| object["metadata"]["resourceVersion"].clone();
-        let versions = |objects: &[Value]| {
-            let pairs = objects.iter().map(|object| (name(object), version(object)));
-            pairs.collect()
-        };
-        let spec = |object: &Value| {
-            let mut metadata = object["metadata"].clone();
-            if let Some(fields) = metadata.as_object_mut() {
-                fields.remove("resourceVersion");
-                fields.remove("managedFields");
-            }
-            json!([metadata, object["spec"]])
-        };
-        let mut specs: BTreeMap<String, Value> = objects
-            .iter()
-            .map(|object| (name(object), spec(object)))
-            .collect();
-        specs.extend(clusters.into_iter().map(|object| (name(&object), object)));
-        Ok(Self {
-            secrets: versions(&secrets),
-            objects: versions(&objects),
-            specs,
-        })
-    }
-}
-
-/// The names of what is not as before.
-fn changed<'a>(
-    before: &'a BTreeMap<String, Value>,
-    now: &'a BTreeMap<String, Value>,
-) -> Vec<&'a String> {
-    let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-    let differs = |name: &&String| before.get(*name) != now.get(*name);
-    names.into_iter().filter(differs).collect()
-}
-
-fn name(object: &Value) -> String {
-    let metadata = &object["metadata"];
-    format!(
-        "{}/{}",
-        text(&metadata["namespace"]),
-        text(&metadata["name"])
-    )
 }
 
 fn text(value: &Value) -> String {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use keys::{Label, Scope};
 use serde_json::{Value, json};
 use tests::{
-    Cluster, ControlPlane, ControllerBuilder, Coordinates, Failure, Invocation, Observation,
-    RealController, cache, eventually, rights,
+    Cluster, ControlPlane, ControllerBuilder, Coordinates, Failure, Observation, RealController,
+    adoption, eventually, rights,
 };
 
 use sealing::{KEY_LABEL, incumbents_definition, sealed};
@@ -49,7 +49,8 @@ async fn take_over_and_give_back(plane: &ControlPlane) -> Result<(), Failure> {
     everything_is_synced(&cluster, &namespace).await?;
     let before = Picture::of(&cluster, &namespace, identity.namespace).await?;
     assert_eq!((before.secrets.len(), before.keys.len()), (OBJECTS, 1));
-    let told = adoption(plane, identity.namespace).await?;
+    seems_to_run(&cluster, identity.namespace).await?;
+    let told = adoption(plane, "sealed", identity.namespace).await?;
     assert!(told.contains("would change: nothing"), "{told}");
     assert!(
         told.contains("Deployment kube-system/their-controller"),
@@ -98,8 +99,8 @@ async fn take_over_and_give_back(plane: &ControlPlane) -> Result<(), Failure> {
         .must_be(&before, "given back")
 }
 
-/// What `controller adopt --dry-run` prints while a Deployment of theirs has replicas.
-async fn adoption(plane: &ControlPlane, namespace: &str) -> Result<String, Failure> {
+/// A Deployment of theirs that has replicas, as far as anybody can see.
+async fn seems_to_run(cluster: &Cluster, namespace: &str) -> Result<(), Failure> {
     let labels = json!({"app": "theirs"});
     let image = "docker.io/bitnami/sealed-secrets-controller:0.36.6";
     let deployment = json!({
@@ -113,13 +114,8 @@ async fn adoption(plane: &ControlPlane, namespace: &str) -> Result<String, Failu
             },
         },
     });
-    plane.cluster().await?.create(&deployment).await?;
-    Invocation::new(cache::own_program("controller")?)
-        .env("POD_NAMESPACE", namespace)
-        .args(["--kubeconfig".as_ref(), plane.admin().path().as_os_str()])
-        .args(["--parts", "sealed", "adopt", "--dry-run"])
-        .stdout()
-        .await
+    cluster.create(&deployment).await?;
+    Ok(())
 }
 
 /// SealedSecrets as they are met: with labels, annotations and types, in all scopes, immutable ones.

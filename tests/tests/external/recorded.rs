@@ -9,7 +9,7 @@ use kube::{
     api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use tests::{ControlPlane, Failure, Moto, cache};
+use tests::{ControlPlane, Failure, cache};
 
 const GROUP: &str = "external-secrets.io";
 
@@ -123,25 +123,4 @@ pub(crate) fn recorded(file: &str) -> Result<Vec<Value>, Failure> {
     let directory = cache::repository().join("tests/incumbents/external-secrets");
     let text = std::fs::read_to_string(directory.join(format!("{file}.json")))?;
     Ok(serde_json::from_str(&text)?)
-}
-
-/// What AWS held, as the README there has it.
-pub(crate) async fn remote(aws: &Moto) -> Result<(), Failure> {
-    let pair = r#"{"user":"shop","password":"p<&>","port":5432,"nested":{"a.b":"c"}}"#;
-    for namespace in recorded("namespaces")? {
-        let namespace = namespace["metadata"]["name"].as_str().unwrap_or_default();
-        for (name, value) in [
-            ("plain", "value"),
-            ("pair", pair),
-            ("find/one", "first"),
-            ("find/two", "second"),
-            ("encoded", "c2hvcA=="),
-        ] {
-            aws.create_secret(&format!("{namespace}/{name}"), value)
-                .await?;
-        }
-        let binary = json!({"Name": format!("{namespace}/binary"), "SecretBinary": "AAH/gA=="});
-        aws.call("CreateSecret", binary).await?;
-    }
-    Ok(())
 }

@@ -10,20 +10,16 @@
 //! `SIGNET_ESO_CRDS` names a directory the ones there.
 
 mod operator;
-mod picture;
+mod recording;
 mod shapes;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use tests::{
-    ControlPlane, Controller, ControllerBuilder, Failure, Invocation, Moto, Observation, Scratch,
-    cache, definitions, eventually, rights,
-};
+use tests::shop::{self, OBJECTS, Picture, changed};
+use tests::{ControlPlane, Failure, Moto, Scratch, adoption, definitions};
 
 use crate::operator::Operator;
-use crate::picture::Picture;
-use crate::shapes::OBJECTS;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -46,14 +42,14 @@ async fn run() -> Result<(), Failure> {
     let logs = Scratch::new("operator")?;
     let mut theirs = Operator::start(&program, &plane, &aws, &logs)?;
     theirs.has_seen(OBJECTS).await?;
-    picture::all_are_ready(&cluster).await?;
+    recording::all_are_ready(&cluster).await?;
     let before = Picture::of(&cluster).await?;
     let mut told = Told::new(&aws);
     told.step("made by the operator", &before, &before);
-    say(&adoption(&plane).await?);
+    say(&adoption(&plane, "external", "sealed-secrets").await?);
     theirs.end().await?;
     if let Some(directory) = std::env::args_os().nth(1) {
-        picture::record(&cluster, Path::new(&directory)).await?;
+        recording::record(&cluster, Path::new(&directory)).await?;
     }
     // What it asks for after a restart of its own is no consequence of ours.
     let mut theirs = Operator::start(&program, &plane, &aws, &logs)?;
@@ -64,8 +60,8 @@ async fn run() -> Result<(), Failure> {
         &Picture::of(&cluster).await?,
     );
     theirs.end().await?;
-    let mut ours = start_ours(&plane, &aws).await?;
-    have_seen(&ours).await?;
+    let mut ours = shop::take_over(&plane, &aws).await?;
+    shop::are_seen(&ours).await?;
     told.step("taken over", &before, &Picture::of(&cluster).await?);
     ours.terminate().await?;
     let mut theirs = Operator::start(&program, &plane, &aws, &logs)?;
@@ -90,34 +86,6 @@ fn kinds() -> Result<Vec<String>, Failure> {
     Ok(kinds)
 }
 
-async fn start_ours(plane: &ControlPlane, aws: &Moto) -> Result<Controller, Failure> {
-    let identity = rights::ours(plane).await?;
-    ControllerBuilder::new(&identity.kubeconfig, identity.namespace)?
-        .parts("external")
-        .aws(aws)
-        .start()
-        .await
-}
-
-/// Waits until our controller has looked at every ExternalSecret.
-async fn have_seen(controller: &Controller) -> Result<(), Failure> {
-    eventually("our look at everything", async || {
-        let seen = operator::seen(&controller.metrics().await?);
-        Ok(Observation::when(seen == OBJECTS, || {
-            format!("{seen} seen")
-        }))
-    })
-    .await
-}
-
-async fn adoption(plane: &ControlPlane) -> Result<String, Failure> {
-    Invocation::new(cache::own_program("controller")?)
-        .args(["--kubeconfig".as_ref(), plane.admin().path().as_os_str()])
-        .args(["--parts", "external", "adopt", "--dry-run"])
-        .stdout()
-        .await
-}
-
 /// What was asked of AWS since the last step.
 struct Told<'a> {
     aws: &'a Moto,
@@ -137,9 +105,9 @@ impl<'a> Told<'a> {
         }
         say(&format!(
             "{what}: {} of {} Secrets changed, {} of {} specs; AWS was asked {counts:?}",
-            now.secrets_changed(before),
+            changed(&before.secrets, &now.secrets).len(),
             before.secrets.len(),
-            now.specs_changed(before),
+            changed(&before.specs, &now.specs).len(),
             before.specs.len(),
         ));
         self.calls = calls.len();

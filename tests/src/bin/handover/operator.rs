@@ -1,12 +1,12 @@
 //! The real operator as a process.
 
-use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
 use tests::{
     ControlPlane, Failure, Moto, Observation, Process, ProcessBuilder, REGION, Scratch, eventually,
+    shop,
 };
 
 /// How long it may take to end.
@@ -55,7 +55,7 @@ impl Operator {
                 return Ok(Observation::Never(ended));
             }
             let seen = match tests::get(&self.metrics, "/metrics").await {
-                Ok((_, text)) => seen(&text),
+                Ok((_, text)) => shop::seen(&text),
                 Err(_) => 0,
             };
             Ok(Observation::when(seen == objects, || {
@@ -76,26 +76,4 @@ impl Operator {
         self.process.terminate(GRACE).await?;
         Ok(())
     }
-}
-
-/// How many ExternalSecrets were looked at, as the metrics of the operator and of ours tell.
-pub(crate) fn seen(metrics: &str) -> usize {
-    let series = metrics
-        .lines()
-        .filter_map(|line| line.strip_prefix("externalsecret_sync_calls_total{"))
-        .filter_map(|line| line.split_once("} "));
-    let seen: BTreeSet<(&str, &str)> = series
-        .filter(|(_, count)| *count != "0")
-        .filter_map(|(labels, _)| Some((label(labels, "namespace")?, label(labels, "name")?)))
-        .collect();
-    seen.len()
-}
-
-fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
-    labels.split(',').find_map(|label| {
-        label
-            .strip_prefix(name)?
-            .strip_prefix("=\"")?
-            .strip_suffix('"')
-    })
 }

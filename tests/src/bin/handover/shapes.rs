@@ -1,27 +1,17 @@
-//! ExternalSecrets as they are met, in each of some namespaces.
+//! ExternalSecrets as they are met: each namespace of [`tests::shop`] has all of [`shapes`], and one of a
+//! ClusterExternalSecret.
 
 use serde_json::{Value, json};
+use tests::shop::{self, NAMESPACES, namespace};
 use tests::{Cluster, Failure, Moto, REGION, objects};
-
-/// The namespaces; each has all of [`shapes`] and one ExternalSecret of a ClusterExternalSecret.
-pub(crate) const NAMESPACES: usize = 8;
-
-/// How many ExternalSecrets there are.
-pub(crate) const OBJECTS: usize = 200;
-
-/// The name of a namespace.
-pub(crate) fn namespace(number: usize) -> String {
-    format!("shop-{number}")
-}
 
 /// Makes everything that is there before the operator is: what AWS holds, stores, and objects.
 pub(crate) async fn fill(cluster: &Cluster, aws: &Moto) -> Result<(), Failure> {
-    for number in 0..NAMESPACES {
-        let namespace = namespace(number);
+    shop::fill(aws).await?;
+    for namespace in (0..NAMESPACES).map(namespace) {
         let metadata = json!({"name": namespace, "labels": {"shop": "yes"}});
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
         cluster.create(&object).await?;
-        remote(aws, &namespace).await?;
         surroundings(cluster, &namespace).await?;
     }
     cluster
@@ -33,24 +23,6 @@ pub(crate) async fn fill(cluster: &Cluster, aws: &Moto) -> Result<(), Failure> {
         }
     }
     cluster.create(&cluster_external_secret()).await?;
-    Ok(())
-}
-
-/// What AWS holds for a namespace.
-async fn remote(aws: &Moto, namespace: &str) -> Result<(), Failure> {
-    let pair = r#"{"user":"shop","password":"p<&>","port":5432,"nested":{"a.b":"c"}}"#;
-    for (name, value) in [
-        ("plain", "value"),
-        ("pair", pair),
-        ("find/one", "first"),
-        ("find/two", "second"),
-        ("encoded", "c2hvcA=="),
-    ] {
-        aws.create_secret(&format!("{namespace}/{name}"), value)
-            .await?;
-    }
-    let binary = json!({"Name": format!("{namespace}/binary"), "SecretBinary": "AAH/gA=="});
-    aws.call("CreateSecret", binary).await?;
     Ok(())
 }
 
@@ -116,7 +88,7 @@ fn cluster_external_secret() -> Value {
 }
 
 /// The ExternalSecrets of a namespace.
-pub(crate) fn shapes(namespace: &str) -> Vec<Value> {
+fn shapes(namespace: &str) -> Vec<Value> {
     let key = |name: &str| format!("{namespace}/{name}");
     let plain = json!({"data": [{"secretKey": "value", "remoteRef": {"key": key("plain")}}]});
     let pair = json!({"dataFrom": [{"extract": {"key": key("pair")}}]});
