@@ -12,6 +12,8 @@ use tests::{Failure, Moto};
 
 use crate::table::{Quantity, Table};
 
+pub(crate) use stage::filled_aws;
+
 /// How many ExternalSecrets are made at once.
 const NEW: usize = 1_000;
 /// Over how many secrets of AWS those of the steady state go.
@@ -20,8 +22,6 @@ const DISTINCT: usize = 100;
 const MANY: usize = 5_000;
 /// How many Secrets of others are in the cluster for the measurement of memory.
 const FOREIGN: usize = 5_000;
-
-pub(crate) use stage::filled_aws;
 
 /// Many new ones at once, and a restart with them; then both of the incumbent's ways to run.
 pub(crate) async fn fresh(table: &mut Table, aws: &Moto) -> Result<(), Failure> {
