@@ -120,3 +120,45 @@ pub(crate) async fn delete(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::client::Body;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_ciphertexts_are_not_sent_with_the_status() {
+        let (sent, mut received) = tokio::sync::mpsc::unbounded_channel();
+        let api_server = tower::service_fn(move |request: axum::http::Request<Body>| {
+            let sent = sent.clone();
+            async move {
+                let body = request.into_body().collect_bytes().await.unwrap();
+                sent.send(body.clone()).unwrap();
+                Ok::<_, std::convert::Infallible>(axum::http::Response::new(Body::from(body)))
+            }
+        });
+        let sealed: SealedSecret = serde_json::from_value(json!({
+            "apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+            "metadata": {
+                "name": "x", "namespace": "a", "uid": "u", "resourceVersion": "7",
+                "annotations": {"signet.dev/sealed-with": "{}"},
+            },
+            "spec": {"encryptedData": {"item": "c"}},
+            "status": {"observedGeneration": 1},
+        }))
+        .unwrap();
+        let client = Client::new(api_server, "a");
+        assert!(matches!(
+            status(&client, &sealed).await,
+            Ok(Reported::Whole)
+        ));
+        let body: Value = serde_json::from_slice(&received.recv().await.unwrap()).unwrap();
+        let names = json!({"name": "x", "namespace": "a", "uid": "u", "resourceVersion": "7"});
+        assert_eq!(body["metadata"], names);
+        assert_eq!(body["kind"], "SealedSecret");
+        assert_eq!(body["status"]["observedGeneration"], 1);
+        assert!(body.get("spec").is_none(), "{body}");
+    }
+}

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crds::secret_store::{ClusterSecretStore, SecretStore, SecretStoreStatus};
 use jiff::Timestamp;
 use kit::reconcile::{Failure, Next, Reconcile, Retry};
-use kube::{Resource, ResourceExt as _};
-use serde::{Serialize, de::DeserializeOwned};
+use kube::{Resource, ResourceExt as _, core::object::HasStatus};
+use serde::de::DeserializeOwned;
 use tracing::info;
 
 use super::{
@@ -52,10 +52,7 @@ impl Reconcile for Namespaced {
 
     async fn reconcile(&self, store: Arc<SecretStore>) -> Result<Next, StoreFailure> {
         let any = AnyStore::Namespaced(Arc::clone(&store));
-        validate(&self.0, &any, store.as_ref(), |store, status| {
-            store.status = Some(status);
-        })
-        .await
+        validate(&self.0, &any, store.as_ref()).await
     }
 }
 
@@ -65,21 +62,16 @@ impl Reconcile for Cluster {
 
     async fn reconcile(&self, store: Arc<ClusterSecretStore>) -> Result<Next, StoreFailure> {
         let any = AnyStore::Cluster(Arc::clone(&store));
-        validate(&self.0, &any, store.as_ref(), |store, status| {
-            store.status = Some(status);
-        })
-        .await
+        validate(&self.0, &any, store.as_ref()).await
     }
 }
 
-async fn validate<K>(
-    part: &Part,
-    any: &AnyStore,
-    object: &K,
-    set: fn(&mut K, SecretStoreStatus),
-) -> Result<Next, StoreFailure>
+async fn validate<K>(part: &Part, any: &AnyStore, object: &K) -> Result<Next, StoreFailure>
 where
-    K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned,
+    K: Resource<DynamicType = ()>
+        + HasStatus<Status = SecretStoreStatus>
+        + Clone
+        + DeserializeOwned,
 {
     if !is_ours(any, &part.settings.class) || object.meta().deletion_timestamp.is_some() {
         part.store_dependents.forget(&any.named());
@@ -88,7 +80,7 @@ where
     part.store_dependents
         .set(&any.named(), credentials_of(any).into_iter().collect());
     let finding = find_out(part, any).await;
-    report(part, any, object, &finding, set).await?;
+    report(part, any, object, &finding).await?;
     if finding == Finding::Valid {
         let asked = any.spec().parse_refresh_interval().ok().flatten();
         Ok(Next::After(asked.unwrap_or(part.settings.store_interval)))
@@ -137,17 +129,19 @@ async fn report<K>(
     any: &AnyStore,
     object: &K,
     finding: &Finding,
-    set: fn(&mut K, SecretStoreStatus),
 ) -> Result<(), StoreFailure>
 where
-    K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned,
+    K: Resource<DynamicType = ()>
+        + HasStatus<Status = SecretStoreStatus>
+        + Clone
+        + DeserializeOwned,
 {
     let status = status::after(any.status(), finding, Timestamp::now());
     if any.status() == Some(&status) {
         return Ok(());
     }
     let mut changed = object.clone();
-    set(&mut changed, status);
+    *changed.status_mut() = Some(status);
     let written = {
         let _call = part.calls.acquire().await;
         kit::status::replace(&part.context.client, &changed).await
