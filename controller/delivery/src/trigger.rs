@@ -7,6 +7,7 @@ use std::{
 
 use crds::flux::REQUESTED_AT;
 use futures::TryStreamExt as _;
+use kit::relisting;
 use kube::{
     Api, Resource, ResourceExt as _,
     runtime::{
@@ -40,9 +41,10 @@ where
 {
     let (store, writer) = reflector::store();
     let (listed, receiver) = watch::channel(false);
-    let stream = watcher(api, watcher::Config::default().page_size(PAGE))
+    let events = watcher(api, watcher::Config::default().page_size(PAGE))
         .default_backoff()
-        .modify(|object: &mut K| object.managed_fields_mut().clear())
+        .modify(|object: &mut K| object.managed_fields_mut().clear());
+    let stream = relisting::as_changes(events, store.clone())
         .reflect(writer)
         .inspect_ok(move |event| {
             if matches!(event, watcher::Event::InitDone) {

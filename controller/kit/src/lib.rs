@@ -18,6 +18,7 @@ pub mod pace;
 pub mod presence;
 pub mod reconcile;
 pub mod redact;
+pub mod relisting;
 mod shutdown;
 pub mod status;
 pub mod target;

@@ -10,6 +10,7 @@ use kit::{
     events::Recorder,
     presence,
     reconcile::{self, Settings},
+    relisting,
 };
 use kube::{
     Api, ResourceExt as _,
@@ -72,9 +73,10 @@ async fn watch<W: Workload>(shared: Arc<Shared>) {
     let (store, writer) = reflector::store();
     let readers = Arc::clone(&shared.readers);
     let api: Api<PartialObjectMeta<W>> = Api::all(context.client.clone());
-    let changes = watcher(api, watcher::Config::default().page_size(PAGE))
+    let events = watcher(api, watcher::Config::default().page_size(PAGE))
         .default_backoff()
-        .modify(|object: &mut PartialObjectMeta<W>| object.managed_fields_mut().clear())
+        .modify(|object: &mut PartialObjectMeta<W>| object.managed_fields_mut().clear());
+    let changes = relisting::as_changes(events, store.clone())
         .filter_map(move |event| ready(event.map(|event| of_interest(&readers, event)).transpose()))
         .reflect(writer)
         .applied_objects();

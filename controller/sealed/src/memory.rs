@@ -79,11 +79,6 @@ impl Memory {
         self.known().remove(place);
     }
 
-    /// Forgets all that are not there any more.
-    pub(crate) fn retain(&self, is_there: impl Fn(&Place) -> bool) {
-        self.known().retain(|place, _| is_there(place));
-    }
-
     /// Whether the installed CRD drops `status.written`.
     pub(crate) fn is_pruned(&self) -> bool {
         self.pruned.load(Ordering::Relaxed)

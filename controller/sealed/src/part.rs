@@ -12,7 +12,7 @@ use kit::{
     events::Recorder,
     presence,
     reconcile::{self, Settings as Running},
-    redact,
+    redact, relisting,
 };
 use kube::{
     core::PartialObjectMeta,
@@ -218,7 +218,8 @@ impl Part {
         let selector = settings.label_selector.as_deref();
         let measures = self.measures.clone();
         let delete_secrets = settings.delete_secrets;
-        sealed_secrets(&self.context.client, &settings.namespaces, selector)
+        let events = sealed_secrets(&self.context.client, &settings.namespaces, selector);
+        relisting::as_changes(events, store)
             .reflect(writer)
             .inspect_ok(move |event| match event {
                 Event::Delete(watched) => {
@@ -228,7 +229,6 @@ impl Part {
                         warn!("more SealedSecrets went at once than can be cleaned up after");
                     }
                 }
-                Event::InitDone => memory.retain(|place| store.get(&place.reference()).is_some()),
                 _ => {}
             })
             .touched_objects()

@@ -13,6 +13,7 @@ use kit::{
     backoff::Bounds,
     presence,
     reconcile::{self, Settings},
+    relisting,
 };
 use kube::{
     Api, ResourceExt as _,
@@ -61,9 +62,10 @@ pub(crate) async fn run(part: Arc<Part>) {
     let mut observed = Observed::new(matters);
     let told = Arc::clone(&part);
     let api: Api<ClusterExternalSecret> = Api::all(part.context.client.clone());
-    let changes = watcher(api, watcher::Config::default().page_size(PAGE))
+    let events = watcher(api, watcher::Config::default().page_size(PAGE))
         .default_backoff()
-        .modify(|object: &mut ClusterExternalSecret| object.managed_fields_mut().clear())
+        .modify(|object: &mut ClusterExternalSecret| object.managed_fields_mut().clear());
+    let changes = relisting::as_changes(events, store.clone())
         .reflect(writer)
         .flat_map(move |event| {
             let changes: Vec<_> = match event {

@@ -13,6 +13,7 @@ use kit::{
     backoff::Bounds,
     presence,
     reconcile::{self, Settings},
+    relisting,
 };
 use kube::{
     Api, ResourceExt as _,
@@ -77,9 +78,10 @@ async fn watch(part: &Arc<Part>, namespace: &str, api: Api<ExternalSecret>) {
     let (store, writer) = reflector::store();
     let mut observed = Observed::new(matters);
     let told = Arc::clone(part);
-    let changes = watcher(api, watcher::Config::default().page_size(PAGE))
+    let events = watcher(api, watcher::Config::default().page_size(PAGE))
         .default_backoff()
-        .modify(|object: &mut ExternalSecret| object.managed_fields_mut().clear())
+        .modify(|object: &mut ExternalSecret| object.managed_fields_mut().clear());
+    let changes = relisting::as_changes(events, store.clone())
         .reflect(writer)
         .flat_map(move |event| {
             let changes: Vec<_> = match event {

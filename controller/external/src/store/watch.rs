@@ -17,6 +17,7 @@ use kit::{
     backoff::Bounds,
     presence,
     reconcile::{self, Reconcile, Settings},
+    relisting,
 };
 use kube::{
     Api, Resource, ResourceExt as _,
@@ -141,9 +142,10 @@ async fn watch<R: Reconcile>(
     begun(store.clone());
     let mut observed = Observed::new(kind.matters);
     let (told, named, listed) = (Arc::clone(part), kind.named, kind.listed);
-    let changes = watcher::watcher(api, watcher::Config::default().page_size(PAGE))
+    let events = watcher::watcher(api, watcher::Config::default().page_size(PAGE))
         .default_backoff()
-        .modify(|store: &mut R::Kind| store.managed_fields_mut().clear())
+        .modify(|store: &mut R::Kind| store.managed_fields_mut().clear());
+    let changes = relisting::as_changes(events, store.clone())
         .reflect(writer)
         .flat_map(move |event| {
             let changes: Vec<_> = match event {
