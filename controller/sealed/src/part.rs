@@ -39,7 +39,7 @@ use crate::{
     place::Place,
     plan::Rules,
     reconcile::{Habits, Unsealer},
-    watch::{News, SecretIndex, Watched, sealed_secrets, watch_secrets},
+    watch::{Bodies, News, SecretIndex, Watched, sealed_secrets, watch_secrets},
 };
 
 /// The incumbent's source component of Events (`controller.go`, `NewController`).
@@ -146,6 +146,7 @@ impl Part {
             return;
         }
         let secrets = Arc::new(SecretIndex::default());
+        let bodies = Arc::new(Bodies::default());
         let (wake, woken) = mpsc::channel(WAKE_QUEUE);
         let (store, writer) = reflector::store();
         let listed = Notify::new();
@@ -161,10 +162,10 @@ impl Part {
             if self.is_ready(&listed).await.is_err() {
                 return;
             }
-            let objects = self.objects(writer, store.clone(), Arc::clone(memory), gone);
+            let objects = self.objects(writer, store.clone(), Arc::clone(memory), &bodies, gone);
             let controller =
                 Controller::for_stream(objects, store.clone()).reconcile_on(references(woken));
-            let unsealer = Arc::new(self.unsealer(&secrets, memory));
+            let unsealer = Arc::new(self.unsealer(&secrets, memory, &bodies));
             let running = Running {
                 kind: "sealedsecret",
                 concurrency: CONCURRENCY,
@@ -212,29 +213,38 @@ impl Part {
         writer: reflector::store::Writer<Watched>,
         store: Store<Watched>,
         memory: Arc<Memory>,
+        bodies: &Arc<Bodies>,
         gone: mpsc::Sender<Watched>,
     ) -> impl Stream<Item = watcher::Result<Watched>> + Send + 'static {
         let settings = &self.settings;
         let selector = settings.label_selector.as_deref();
         let measures = self.measures.clone();
         let delete_secrets = settings.delete_secrets;
-        let events = sealed_secrets(&self.context.client, &settings.namespaces, selector);
-        relisting::as_changes(events, store)
+        let held = Arc::clone(bodies);
+        let events = sealed_secrets(&self.context.client, &settings.namespaces, selector, bodies);
+        relisting::as_changes(events, store.clone())
             .reflect(writer)
             .inspect_ok(move |event| match event {
                 Event::Delete(watched) => {
                     memory.forget(&Place::of(watched));
+                    held.forget(&Place::of(watched));
                     measures.forget(watched);
                     if delete_secrets && gone.try_send(watched.clone()).is_err() {
                         warn!("more SealedSecrets went at once than can be cleaned up after");
                     }
                 }
+                Event::InitDone => held.retain(|place| store.get(&place.reference()).is_some()),
                 _ => {}
             })
             .touched_objects()
     }
 
-    fn unsealer(&self, secrets: &Arc<SecretIndex>, memory: &Arc<Memory>) -> Unsealer {
+    fn unsealer(
+        &self,
+        secrets: &Arc<SecretIndex>,
+        memory: &Arc<Memory>,
+        bodies: &Arc<Bodies>,
+    ) -> Unsealer {
         let settings = &self.settings;
         Unsealer {
             client: self.context.client.clone(),
@@ -242,6 +252,7 @@ impl Part {
             opener: self.opener.clone(),
             rules: rules(settings, &self.context.namespace),
             secrets: Arc::clone(secrets),
+            bodies: Arc::clone(bodies),
             memory: Arc::clone(memory),
             measures: self.measures.clone(),
             recorder: self.recorder.clone(),

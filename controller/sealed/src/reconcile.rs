@@ -2,7 +2,7 @@
 //!
 //! # Expected flow
 //! 1. Ask whether anything is due; mostly nothing is, and nothing is asked of the API server.
-//! 2. Read the SealedSecret, and the Secret if there is one.
+//! 2. Take the SealedSecret as it came, or read it, and read the Secret if there is one.
 //! 3. Judge both without a key, then open what is not known yet.
 //! 4. Write the Secret if it differs, then the status if it says something new.
 //!
@@ -38,7 +38,7 @@ use crate::{
     plan::{self, Blueprint, Due, Plan, Rules, due, inputs_digest},
     problem::{Failed, Problem},
     status::{self, Observation, UNSEALED},
-    watch::{Look, SecretIndex, Watched, scope_of},
+    watch::{Bodies, Look, SecretIndex, Watched, scope_of},
 };
 
 /// How often one reconcile starts over because somebody else was faster.
@@ -54,6 +54,7 @@ pub(crate) struct Unsealer {
     pub(crate) opener: Opener,
     pub(crate) rules: Rules,
     pub(crate) secrets: Arc<SecretIndex>,
+    pub(crate) bodies: Arc<Bodies>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) measures: Measures,
     pub(crate) recorder: Recorder,
@@ -80,6 +81,8 @@ impl Reconcile for Unsealer {
             // Without keys every item would be said not to open.
             return Ok(Next::After(SOON));
         }
+        // Taken in any case: what needs no attempt is not held any longer.
+        let body = self.bodies.take(&watched);
         let (known, look) = (self.memory.recall(&place), self.secrets.look(&place));
         match due(&watched, known.as_ref(), &look, keys.version) {
             Due::Nothing => {
@@ -95,7 +98,7 @@ impl Reconcile for Unsealer {
                     retry: Retry::WaitForChange,
                 })
             }
-            Due::Attempt => self.attempts(&watched, &place, &keys).await,
+            Due::Attempt => self.attempts(&watched, body, &place, &keys).await,
         }
     }
 }
@@ -136,12 +139,16 @@ impl Unsealer {
     async fn attempts(
         &self,
         watched: &Watched,
+        mut body: Option<SealedSecret>,
         place: &Place,
         keys: &Arc<KeySet>,
     ) -> Result<Next, Failed> {
         self.measures.attempted();
         for attempt in 0..ATTEMPTS {
-            match self.attempt(watched, place, attempt, keys).await? {
+            let Some(sealed) = self.sealed_secret(body.take(), place).await? else {
+                return Ok(Next::WaitForChange);
+            };
+            match self.attempt(watched, sealed, place, attempt, keys).await? {
                 Attempted::Done | Attempted::Gone => return Ok(Next::WaitForChange),
                 Attempted::Later(wait) => return Ok(Next::After(wait)),
                 Attempted::Again => {}
@@ -155,18 +162,28 @@ impl Unsealer {
         })
     }
 
+    /// The SealedSecret as it came, or else as it is now. `None` when it is gone.
+    async fn sealed_secret(
+        &self,
+        body: Option<SealedSecret>,
+        place: &Place,
+    ) -> Result<Option<SealedSecret>, Failed> {
+        match body {
+            Some(sealed) => Ok(Some(sealed)),
+            None => gather::sealed_secret(&self.client, place)
+                .await
+                .map_err(|problem| self.unread(place, problem)),
+        }
+    }
+
     async fn attempt(
         &self,
         watched: &Watched,
+        sealed: SealedSecret,
         place: &Place,
         attempt: usize,
         keys: &Arc<KeySet>,
     ) -> Result<Attempted, Failed> {
-        let sealed = match gather::sealed_secret(&self.client, place).await {
-            Ok(Some(sealed)) => sealed,
-            Ok(None) => return Ok(Attempted::Gone),
-            Err(problem) => return Err(self.unread(place, problem)),
-        };
         if sealed.metadata.deletion_timestamp.is_some() {
             return Ok(Attempted::Gone);
         }

@@ -1,12 +1,15 @@
 //! What wakes a reconcile: SealedSecrets, the Secrets of their names, and the keys.
 //!
-//! Nothing that is watched here carries a ciphertext or a value. A SealedSecret is kept as its
-//! metadata and status, a Secret as a few words about it; bodies are fetched when there is work.
+//! Nothing that is kept here carries a ciphertext or a value. A SealedSecret is kept as its
+//! metadata and status, a Secret as a few words about it; a body is fetched when there is work, or held
+//! from its coming until its first look.
 
+mod bodies;
 mod merged;
 mod secrets;
 mod watched;
 
+pub(crate) use bodies::Bodies;
 pub(crate) use merged::sealed_secrets;
 #[cfg(test)]
 pub(crate) use secrets::Sighting;

@@ -1,6 +1,9 @@
 //! One well-formed stream of SealedSecrets from one watch, or from one for each namespace.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::{Stream, StreamExt as _, stream};
 use kit::Namespaces;
@@ -12,16 +15,18 @@ use kube::{
     },
 };
 
-use super::Watched;
+use super::{Bodies, Watched};
 
 /// A page of SealedSecrets is decoded as a whole, ciphertexts and all.
 const PAGE: u32 = 100;
 
 /// The SealedSecrets of these namespaces, pruned, as one stream of events that a store can follow.
+/// What is new of them is held in `bodies`.
 pub(crate) fn sealed_secrets(
     client: &Client,
     namespaces: &Namespaces,
     selector: Option<&str>,
+    bodies: &Arc<Bodies>,
 ) -> impl Stream<Item = watcher::Result<Event<Watched>>> + Send + use<> {
     let mut config = Config::default().page_size(PAGE);
     config.label_selector = selector.map(str::to_owned);
@@ -29,9 +34,13 @@ pub(crate) fn sealed_secrets(
         .into_iter()
         .enumerate()
         .map(|(index, api)| {
+            let bodies = Arc::clone(bodies);
             kube::runtime::watcher(api, config.clone())
                 .default_backoff()
-                .modify(Watched::prune)
+                .modify(move |watched| {
+                    bodies.hold(watched);
+                    watched.prune();
+                })
                 .map(move |event| event.map(|event| (index, event)))
                 .boxed()
         })

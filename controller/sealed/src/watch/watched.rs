@@ -7,15 +7,20 @@ use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Obj
 use keys::Scope;
 use kube::Resource;
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-/// Metadata and status of a SealedSecret. The decoder skips the spec without keeping it, so a
-/// malformed one cannot stall the watch, and memory does not grow with the ciphertexts.
+/// Metadata and status of a SealedSecret. The spec is not decoded, so a malformed one cannot stall
+/// the watch, and it is taken out before anything is kept, so that memory does not grow with the
+/// ciphertexts.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Watched {
     #[serde(default)]
     pub(crate) metadata: ObjectMeta,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) status: SealedSecretStatus,
+    /// The spec as it was sent, until [`Bodies`](super::Bodies) takes it.
+    #[serde(default)]
+    pub(crate) spec: Option<Box<RawValue>>,
 }
 
 fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SealedSecretStatus, D::Error> {
