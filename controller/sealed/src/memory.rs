@@ -4,14 +4,15 @@ use std::{
     collections::{BTreeMap, HashMap, hash_map::RandomState},
     hash::BuildHasher as _,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use crds::sealed_secret::Written;
+use kube::runtime::reflector::Store;
 
-use crate::{place::Place, problem::Problem};
+use crate::{place::Place, problem::Problem, watch::Watched};
 
 /// What is remembered, by place.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub(crate) struct Memory {
     known: Mutex<HashMap<Place, Known>>,
     /// Whether the installed CRD drops what we would remember in the status.
     pruned: AtomicBool,
+    /// The SealedSecrets that there are, once they are listed.
+    watched: OnceLock<Store<Watched>>,
     /// Seeded at random for each process, so that a mark tells nothing outside of it.
     random: RandomState,
 }
@@ -100,15 +103,32 @@ impl Memory {
             .collect()
     }
 
-    /// How many items each key has opened last, by fingerprint.
-    pub(crate) fn census(&self) -> BTreeMap<String, u64> {
+    /// Says which SealedSecrets there are. They have been listed.
+    pub(crate) fn listed(&self, watched: &Store<Watched>) {
+        self.watched.get_or_init(|| watched.clone());
+    }
+
+    /// How many items each key has opened last, by fingerprint. `None` as long as that is not known
+    /// of every SealedSecret: who deletes a key for a count that is too low loses what it holds.
+    pub(crate) fn census(&self) -> Option<BTreeMap<String, u64>> {
+        let watched = self.watched.get()?.state();
+        let known = self.known();
         let mut census = BTreeMap::new();
-        for known in self.known().values() {
-            for item in known.written.items.values() {
+        for object in &watched {
+            let here = known.get(&Place::of(object.as_ref()));
+            let written = here.map(|known| &known.written);
+            let Some(written) = written.or(object.status.written.as_ref()) else {
+                // One that is on its way out is not worked on any more.
+                if object.metadata.deletion_timestamp.is_some() {
+                    continue;
+                }
+                return None;
+            };
+            for item in written.items.values() {
                 *census.entry(item.key.clone()).or_insert(0) += 1;
             }
         }
-        census
+        Some(census)
     }
 
     /// The mark of a value.
@@ -124,13 +144,48 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use crds::sealed_secret::WrittenItem;
+    use kube::runtime::{reflector, watcher};
 
     use super::*;
     use crate::problem::{ItemProblem, WhyNot};
 
+    /// A SealedSecret as it was listed, with what its status remembers.
+    fn listed(name: &str, written: Option<Written>) -> watcher::Event<Watched> {
+        let mut watched = Watched::default();
+        watched.metadata.namespace = Some("ns".into());
+        watched.metadata.name = Some(name.into());
+        watched.status.written = written;
+        watcher::Event::Apply(watched)
+    }
+
+    #[test]
+    fn the_census_is_known_when_something_is_known_of_all() {
+        let memory = Memory::default();
+        assert_eq!(memory.census(), None, "nothing is listed");
+        let (store, mut writer) = reflector::store();
+        memory.listed(&store);
+        assert_eq!(memory.census(), Some(BTreeMap::new()));
+        let item = WrittenItem {
+            key: "a".into(),
+            digest: String::new(),
+        };
+        let written = Written {
+            items: [("item".to_owned(), item)].into(),
+            ..Written::default()
+        };
+        writer.apply_watcher_event(&listed("x", Some(written)));
+        assert_eq!(memory.census(), Some([("a".to_owned(), 1)].into()));
+        writer.apply_watcher_event(&listed("y", None));
+        assert_eq!(memory.census(), None, "y has not been looked at");
+        memory.remember(&Place::new("ns", "y"), Known::default());
+        assert_eq!(memory.census(), Some([("a".to_owned(), 1)].into()));
+    }
+
     #[test]
     fn the_census_counts_the_items_of_each_key() {
         let memory = Memory::default();
+        let (store, mut writer) = reflector::store();
+        memory.listed(&store);
         let item = |key: &str| WrittenItem {
             key: key.into(),
             digest: String::new(),
@@ -144,6 +199,7 @@ mod tests {
                 items: items.collect(),
                 ..Written::default()
             };
+            writer.apply_watcher_event(&listed(name, None));
             memory.remember(
                 &Place::new("ns", name),
                 Known {
@@ -154,7 +210,7 @@ mod tests {
         }
         assert_eq!(
             memory.census(),
-            [("a".to_owned(), 3), ("b".to_owned(), 1)].into()
+            Some([("a".to_owned(), 3), ("b".to_owned(), 1)].into())
         );
     }
 

@@ -233,7 +233,10 @@ impl Part {
                         warn!("more SealedSecrets went at once than can be cleaned up after");
                     }
                 }
-                Event::InitDone => held.retain(|place| store.get(&place.reference()).is_some()),
+                Event::InitDone => {
+                    held.retain(|place| store.get(&place.reference()).is_some());
+                    memory.listed(&store);
+                }
                 _ => {}
             })
             .touched_objects()

@@ -21,23 +21,26 @@ use crate::{FIELD_MANAGER, memory::Memory, metrics::Measures};
 /// of the keys is published at once.
 const EVERY: Duration = Duration::from_secs(10);
 
+/// How soon to look again for a census that is not complete yet.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Publishes the keys and the census until the shutdown. The leader does this.
 pub(crate) async fn publish(context: &Context, keys: &Keys, memory: &Memory, measures: &Measures) {
     let api = Api::<ConfigMap>::namespaced(context.client.clone(), &context.namespace);
     let mut changes = keys.changes();
     let mut told = None;
     let mut warned_of = Vec::new();
+    let mut wait = EVERY;
     loop {
         let set = changes.borrow_and_update().clone();
         if set.is_loaded() {
-            let published = published(&set, &memory.census());
-            measures.census(published.keys.iter().map(|key| {
-                (
-                    key.fingerprint.clone(),
-                    word(key.state),
-                    key.items.unwrap_or_default(),
-                )
+            let census = memory.census();
+            let published = published(&set, census.as_ref());
+            measures.census(published.keys.iter().filter_map(|key| {
+                let items = key.items?;
+                Some((key.fingerprint.clone(), word(key.state), items))
             }));
+            wait = if census.is_some() { EVERY } else { SOON };
             warn_of_retired(&published, &mut warned_of);
             match write(&api, &context.namespace, &set, &published).await {
                 Ok(()) => told = None,
@@ -47,7 +50,7 @@ pub(crate) async fn publish(context: &Context, keys: &Keys, memory: &Memory, mea
         let woken = async {
             tokio::select! {
                 _ = changes.changed() => {}
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(wait) => {}
             }
         };
         if context.shutdown.or(woken).await.is_err() {
@@ -57,7 +60,7 @@ pub(crate) async fn publish(context: &Context, keys: &Keys, memory: &Memory, mea
 }
 
 /// What is published about the keys.
-fn published(set: &KeySet, census: &BTreeMap<String, u64>) -> PublishedKeys {
+fn published(set: &KeySet, census: Option<&BTreeMap<String, u64>>) -> PublishedKeys {
     let current = set.keyring.current().map(keys::Entry::fingerprint);
     let keys = set.held.iter().map(|held| {
         let fingerprint = held.fingerprint.to_string();
@@ -70,7 +73,7 @@ fn published(set: &KeySet, census: &BTreeMap<String, u64>) -> PublishedKeys {
             },
             not_before: moment(held.validity.not_before),
             not_after: moment(held.validity.not_after),
-            items: Some(census.get(&fingerprint).copied().unwrap_or(0)),
+            items: census.map(|census| census.get(&fingerprint).copied().unwrap_or(0)),
             fingerprint,
         }
     });
@@ -115,6 +118,24 @@ fn config_map(namespace: &str, set: &KeySet, published: &PublishedKeys) -> Confi
     }
 }
 
+/// Until the census is complete, what was counted before stands.
+fn counted_before(published: PublishedKeys, present: Option<&ConfigMap>) -> PublishedKeys {
+    let index = present.and_then(|present| present.data.as_ref()?.get(KEYS_FILE));
+    let before = index.and_then(|json| PublishedKeys::parse(json).ok());
+    let before = before.unwrap_or_default().keys;
+    let items_of = |fingerprint: &str| {
+        let key = before.iter().find(|key| key.fingerprint == fingerprint);
+        key.and_then(|key| key.items)
+    };
+    let keys = published.keys.into_iter().map(|key| PublishedKey {
+        items: key.items.or_else(|| items_of(&key.fingerprint)),
+        ..key
+    });
+    PublishedKeys {
+        keys: keys.collect(),
+    }
+}
+
 /// Writes the ConfigMap unless it says all of this already.
 async fn write(
     api: &Api<ConfigMap>,
@@ -122,12 +143,14 @@ async fn write(
     set: &KeySet,
     published: &PublishedKeys,
 ) -> Result<(), kube::Error> {
-    let wanted = config_map(namespace, set, published);
     let parameters = PostParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
-    match api.get_opt(CONFIG_MAP_NAME).await? {
+    let present = api.get_opt(CONFIG_MAP_NAME).await?;
+    let published = counted_before(published.clone(), present.as_ref());
+    let wanted = config_map(namespace, set, &published);
+    match present {
         None => {
             api.create(&parameters, &wanted).await?;
             info!(
