@@ -114,13 +114,15 @@ async fn open(
     Ok(())
 }
 
-/// Renders `spec.template.data`, where blocking is allowed.
+/// Renders `spec.template.data`, where blocking is allowed, unless all of it is still there.
 async fn render(sources: &Sources<'_>, values: &mut Values) -> Result<(), Problem> {
     let data = sources.sealed.spec.template.data.iter();
     let texts: BTreeMap<String, String> = data
         .filter_map(|(name, text)| Some((name.clone(), text.clone()?)))
         .collect();
-    let Some(first) = texts.keys().next().cloned() else {
+    let kept = kept(sources, &texts);
+    let Some(first) = texts.keys().find(|name| !kept.contains_key(*name)).cloned() else {
+        values.rendered = kept;
         return Ok(());
     };
     let plaintexts = std::mem::take(&mut values.plaintexts);
@@ -131,11 +133,29 @@ async fn render(sources: &Sources<'_>, values: &mut Values) -> Result<(), Proble
     let panicked = || Problem::Template {
         key: first,
         message: "rendering it panicked; this is a bug, please report it".to_owned(),
+        may_pass: true,
     };
     let (plaintexts, rendered) = rendering.await.ok_or_else(panicked)?;
     values.plaintexts = plaintexts;
     values.rendered = rendered?;
+    values.rendered.extend(kept);
     Ok(())
+}
+
+/// What was rendered for this very SealedSecret and is in the Secret as we wrote it. A template may
+/// ask for the time or for a random password: that changes with the SealedSecret, and not because
+/// somebody has put a label on the Secret.
+fn kept(sources: &Sources<'_>, texts: &BTreeMap<String, String>) -> BTreeMap<String, SecretBytes> {
+    let (Some(live), Some(known)) = (sources.live, sources.known) else {
+        return BTreeMap::new();
+    };
+    let data = live.data.iter().flatten();
+    data.filter(|(name, value)| {
+        let mark = sources.memory.mark(name, &value.0);
+        texts.contains_key(*name) && known.marks.get(*name) == Some(&mark)
+    })
+    .map(|(name, value)| (name.clone(), SecretBytes::new(value.0.clone())))
+    .collect()
 }
 
 /// Takes the value of an unchanged item from the Secret, as long as its key is still held: an item
@@ -244,6 +264,15 @@ mod tests {
             sealed: &SealedSecret,
             live: Option<&Secret>,
         ) -> Result<Values, Problem> {
+            self.values_knowing(sealed, live, None).await
+        }
+
+        async fn values_knowing(
+            &self,
+            sealed: &SealedSecret,
+            live: Option<&Secret>,
+            known: Option<&Known>,
+        ) -> Result<Values, Problem> {
             let rules = Rules {
                 own_namespace: "ns".into(),
                 key_prefix: "sealed-secrets-key".into(),
@@ -253,7 +282,7 @@ mod tests {
             let sources = Sources {
                 sealed,
                 live,
-                known: None,
+                known,
                 memory: &self.memory,
                 keys: &self.keys,
                 opener: &self.opener,
@@ -344,5 +373,38 @@ mod tests {
         assert_eq!(text(&values.rendered), [("t", "so 1".into())]);
         let problem = stage.values(&with("{{ .a "), None).await.err().unwrap();
         assert_eq!(problem.reason(), "TemplateFailed");
+    }
+
+    #[tokio::test]
+    async fn what_was_rendered_stays_until_the_sealed_secret_changes() {
+        let stage = stage();
+        let template = json!({"data": {"t": "{{ randAlphaNum 40 }}", "u": "so {{ .a }}"}});
+        let sealed = stage.sealed(&[("a", "1")], &template);
+        let first = stage.values(&sealed, None).await.unwrap().rendered;
+        let known = Known {
+            marks: marks(&stage.memory, &first),
+            ..Known::default()
+        };
+        let data = first.iter();
+        let mut live = Secret {
+            data: Some(
+                data.map(|(name, value)| {
+                    let value = k8s_openapi::ByteString(value.expose().to_vec());
+                    (name.clone(), value)
+                })
+                .collect(),
+            ),
+            ..Secret::default()
+        };
+        let again = stage.values_knowing(&sealed, Some(&live), Some(&known));
+        assert_eq!(text(&again.await.unwrap().rendered), text(&first));
+        // What somebody else has put there is no reason to keep it, and none to change its neighbour.
+        let other = k8s_openapi::ByteString(b"other".to_vec());
+        live.data.get_or_insert_default().insert("u".into(), other);
+        let again = stage.values_knowing(&sealed, Some(&live), Some(&known));
+        assert_eq!(text(&again.await.unwrap().rendered), text(&first));
+        // Nothing is known of what has changed, and it is rendered anew.
+        let anew = stage.values(&sealed, Some(&live)).await.unwrap().rendered;
+        assert_ne!(text(&anew)[0], text(&first)[0]);
     }
 }

@@ -79,7 +79,7 @@ impl Opener {
                 }
                 Ok((item, Err(error))) => unopened.push((item, error)),
                 // A panic in the cipher, or the runtime is ending. Either way nothing was opened.
-                Err(_) => return Err(Problem::Items(Vec::new())),
+                Err(_) => return Err(Problem::Interrupted),
             }
         }
         if unopened.is_empty() {

@@ -41,6 +41,11 @@ pub(crate) enum Problem {
     /// Some items are malformed or do not open.
     #[error("{}", Listed(.0))]
     Items(Vec<ItemProblem>),
+    /// Opening was cut short by an error of ours.
+    #[error(
+        "opening the items was cut short; it is tried again (if this stays, report it as a bug, with the log)"
+    )]
+    Interrupted,
     /// A Secret of this name belongs to somebody else. The incumbent's words (`controller.go`,
     /// `unseal`).
     #[error("failed update: Resource \"{0}\" already exists and is not managed by SealedSecret")]
@@ -73,6 +78,8 @@ pub(crate) enum Problem {
         key: String,
         /// What is wrong with it.
         message: String,
+        /// Whether it might end well at another time: it took too long, say.
+        may_pass: bool,
     },
     /// The API server did not take the Secret.
     #[error("cannot write the Secret: {0}")]
@@ -155,6 +162,7 @@ impl Problem {
             Self::DeprecatedFormat => "DeprecatedFormat",
             Self::Fetch(_) => "FetchFailed",
             Self::KeyLabel | Self::KeySecret(_) => "SealingKey",
+            Self::Interrupted => "Interrupted",
             Self::Items(items) => items.first().map_or("Malformed", |item| item.why.reason()),
             Self::NotOurs(_) => "NotManaged",
             Self::Immutable(_) | Self::Write(WriteError::Immutable) => "Immutable",
@@ -216,7 +224,11 @@ impl Problem {
 
     /// Whether the same attempt would end the same way as long as its inputs are the same.
     pub(crate) fn is_settled(&self) -> bool {
-        !matches!(self, Self::Fetch(_) | Self::Write(_) | Self::Status(_))
+        match self {
+            Self::Fetch(_) | Self::Write(_) | Self::Status(_) | Self::Interrupted => false,
+            Self::Template { may_pass, .. } => !may_pass,
+            _ => true,
+        }
     }
 }
 

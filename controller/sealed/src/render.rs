@@ -15,6 +15,7 @@ pub(crate) fn render(
     render_items(texts, plaintexts).map_err(|failed| Problem::Template {
         key: failed.name,
         message: failed.error.to_string(),
+        may_pass: failed.error.is_for_want_of_time(),
     })
 }
 

@@ -44,3 +44,18 @@ pub enum TemplateError {
         exceeded: Exceeded,
     },
 }
+
+impl TemplateError {
+    /// Whether the template was stopped for the time it took, which depends on what else the machine
+    /// does.
+    #[must_use]
+    pub fn is_for_want_of_time(&self) -> bool {
+        matches!(
+            self,
+            Self::TooCostly {
+                exceeded: Exceeded::Time(_),
+                ..
+            }
+        )
+    }
+}
