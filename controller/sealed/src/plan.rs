@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) use blueprint::{Blueprint, Values};
 pub(crate) use decide::{Plan, decide};
 pub(crate) use due::{Due, due, inputs_of};
-pub(crate) use examine::{Examined, Format, Item, Rules, examine};
+pub(crate) use examine::{Examined, Format, Item, Rules, examine, sealed_items};
 pub(crate) use existing::{Ownership, Remembered, ownership, reusable};
 
 /// What makes the difference between two attempts besides the generation: whose object it is, and

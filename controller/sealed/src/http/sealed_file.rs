@@ -11,7 +11,7 @@ use keys::{Keyring, SecretBytes, encode_base64, seal};
 use serde_json::{Map, Value};
 
 use crate::{
-    plan::{Examined, Format, Rules, examine},
+    plan::{Examined, Format, Rules, sealed_items},
     problem::Problem,
 };
 
@@ -86,17 +86,13 @@ impl SealedFile {
             })
         };
         // What the controller would refuse for another reason still opens.
-        let rules = Rules {
-            allow_privileged_types: true,
-            ..rules.clone()
-        };
-        examine(&self.sealed, &rules).is_ok_and(|examined| is_open(&examined))
+        sealed_items(&self.sealed, rules).is_ok_and(|examined| is_open(&examined))
     }
 
     /// The same file with every item sealed anew with the current key: same scope, same template,
     /// not a value more. As with the incumbent, fields that only the API server sets are left out.
     pub(crate) fn reencrypted(mut self, keys: &Keyring, rules: &Rules) -> Result<Value, Unfit> {
-        let examined = examine(&self.sealed, rules)?;
+        let examined = sealed_items(&self.sealed, rules)?;
         let certificate = keys
             .current()
             .and_then(keys::Entry::certificate)

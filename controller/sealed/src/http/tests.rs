@@ -230,6 +230,23 @@ async fn rotate_keeps_the_rest_of_the_file_and_leaves_out_what_only_the_server_s
     assert!(rotated.get("kind").is_none());
 }
 
+/// What the controller would not write is no less sealed (the incumbent checks neither).
+#[tokio::test]
+async fn what_may_not_become_a_secret_is_verified_and_rotated_all_the_same() {
+    let stage = stage(100);
+    let label = json!({crds::sealed_secret::SEALING_KEY: "active"});
+    for template in [
+        json!({"type": "kubernetes.io/service-account-token"}),
+        json!({"metadata": {"labels": label}}),
+    ] {
+        let file = stage.sealed(Scope::Strict, &json!({"/spec/template": template}));
+        for path in [VERIFY, ROTATE] {
+            let status = stage.status(path, file.to_string()).await;
+            assert_eq!(status, StatusCode::OK, "{path} {template}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn rotate_of_what_does_not_open_is_an_error_without_words() {
     let stage = stage(100);

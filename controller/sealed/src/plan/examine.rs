@@ -83,10 +83,18 @@ const WHOLE: &str = "data";
 
 /// Checks everything that can be checked without a key.
 pub(crate) fn examine(sealed: &SealedSecret, rules: &Rules) -> Result<Examined, Problem> {
+    if sealed.spec.data.is_none() {
+        let blueprint = Blueprint::of_template(&sealed.spec.template);
+        rules.allow(&Place::of(sealed), &blueprint)?;
+    }
+    sealed_items(sealed, rules)
+}
+
+/// The items and where they are sealed for, whether or not they may become a Secret.
+pub(crate) fn sealed_items(sealed: &SealedSecret, rules: &Rules) -> Result<Examined, Problem> {
     let place = Place::of(sealed);
     let (format, texts): (_, Vec<(&str, &str)>) = match &sealed.spec.data {
         None => {
-            rules.allow(&place, &Blueprint::of_template(&sealed.spec.template))?;
             let items = sealed.spec.encrypted_data.iter();
             (
                 Format::Items,
