@@ -198,7 +198,8 @@ fn duration(text: &str) -> Result<Duration, String> {
     crds::duration::parse(text).map_err(|error| error.to_string())
 }
 
-/// An address to listen on, in Go's form: the host may be missing, which means all of them.
+/// An address to listen on, in Go's form: the host may be missing, which means all of them, of IPv6
+/// and of IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ListenAddress(pub(crate) SocketAddr);
 
@@ -207,7 +208,7 @@ impl FromStr for ListenAddress {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let full = match text.strip_prefix(':') {
-            Some(port) => format!("0.0.0.0:{port}"),
+            Some(port) => format!("[::]:{port}"),
             None => text.replacen("localhost:", "127.0.0.1:", 1),
         };
         full.parse()
@@ -321,7 +322,7 @@ mod tests {
     #[test]
     fn addresses_are_read_as_go_reads_them() {
         for (text, expected) in [
-            (":8080", Some("0.0.0.0:8080")),
+            (":8080", Some("[::]:8080")),
             ("127.0.0.1:0", Some("127.0.0.1:0")),
             ("localhost:81", Some("127.0.0.1:81")),
             ("[::1]:8080", Some("[::1]:8080")),

@@ -2,7 +2,11 @@
 
 mod connections;
 
-use std::time::Duration;
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -23,10 +27,10 @@ use crate::arguments::ListenAddress;
 #[derive(Debug, thiserror::Error)]
 #[error("listen on {address} (flag {flag})")]
 pub(crate) struct ListenError {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     flag: &'static str,
     #[source]
-    source: std::io::Error,
+    source: io::Error,
 }
 
 /// Whether the process can do what callers of its Service ask for.
@@ -87,7 +91,7 @@ pub(crate) async fn listen(
         flag,
         source,
     };
-    let listener = TcpListener::bind(address.0).await.map_err(failed)?;
+    let listener = bind(address.0).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     info!(address = %bound, flag, "listens");
     tokio::spawn(connections::serve(
@@ -97,6 +101,25 @@ pub(crate) async fn listen(
         shutdown,
     ));
     Ok(())
+}
+
+/// As Go listens (`net`, `favoriteAddrFamily`): all addresses of IPv6 take in those of IPv4, and
+/// where there is no IPv6 those of IPv4 are all.
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let all_of_ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+    match TcpListener::bind(address).await {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_no_ipv6(&error) => {
+            TcpListener::bind(all_of_ipv4).await
+        }
+        bound => bound,
+    }
+}
+
+fn is_no_ipv6(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+    )
 }
 
 #[cfg(test)]

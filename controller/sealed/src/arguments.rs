@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::LazyLock,
     time::{Duration, SystemTime},
 };
 
@@ -14,6 +15,20 @@ use crate::{
     go,
     keyring::{Design, Order, Renewal},
 };
+
+/// The default of `--key-renew-period`. `--rotate-period` is the same flag under its older name, and
+/// with the incumbent it has a variable of its own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a flag of clap has one variable, and this one has two"
+)]
+fn renew_period() -> &'static str {
+    static DEFAULT: LazyLock<String> = LazyLock::new(|| {
+        let older = std::env::var("SEALED_SECRETS_ROTATE_PERIOD");
+        older.unwrap_or_else(|_absent| "720h".to_owned())
+    });
+    DEFAULT.as_str()
+}
 
 /// Flags of the sealing part.
 #[derive(Debug, Clone, Args)]
@@ -45,7 +60,7 @@ pub struct Arguments {
 
     /// A new key is made when the newest is older than this; 0 means never by itself.
     #[arg(
-        long, env = "SEALED_SECRETS_KEY_RENEW_PERIOD", default_value = "720h",
+        long, env = "SEALED_SECRETS_KEY_RENEW_PERIOD", default_value = renew_period(),
         alias = "rotate-period", value_parser = go::duration
     )]
     key_renew_period: Duration,
