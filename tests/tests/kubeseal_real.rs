@@ -1,13 +1,13 @@
-//! Our kubeseal against the real sealed-secrets controller, in every mode and scope, and beside the
-//! real kubeseal, print for print and flag for flag.
+//! Our kubeseal against the real sealed-secrets controller and the real kubeseal against ours, in every
+//! mode and scope; and both kubeseals side by side, print for print and flag for flag.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tests::{
-    Cluster, ControlPlane, Failure, Invocation, Kubeconfig, Observation, Process, ProcessBuilder,
-    Scratch,
+    Cluster, ControlPlane, ControllerBuilder, Failure, Invocation, Kubeconfig, Observation,
+    Process, ProcessBuilder, Scratch,
     cache::{self, SEALED_SECRETS},
     eventually, objects, own_network, rights,
 };
@@ -32,6 +32,7 @@ async fn every_mode_and_scope() -> Result<(), Failure> {
         .stand_in(identity.namespace, "sealed-secrets-controller", port)
         .await?;
     let run = Run {
+        program: cache::own_program("kubeseal")?,
         plane,
         cluster: &cluster,
         namespace: cluster.namespace("modes").await?,
@@ -50,6 +51,51 @@ async fn every_mode_and_scope() -> Result<(), Failure> {
         run.recover(scope, identity.namespace).await?;
     }
     controller.must_run()
+}
+
+#[test]
+fn the_real_kubeseal_and_our_controller_in_every_mode_and_scope() -> Result<(), Failure> {
+    let name = "the_real_kubeseal_and_our_controller_in_every_mode_and_scope";
+    own_network::inside(name, every_mode_and_scope_of_the_original())
+}
+
+async fn every_mode_and_scope_of_the_original() -> Result<(), Failure> {
+    let plane = ControlPlane::shared().await?;
+    let identity = rights::sealed_secrets(plane).await?;
+    let scratch = Scratch::new("real-kubeseal")?;
+    let controller = ControllerBuilder::new(&identity.kubeconfig, identity.namespace)?
+        .parts("sealed")
+        .flag("key-size", "2048")
+        // Nobody types as fast as this.
+        .flag("rate-limit", "1000")
+        .flag("rate-limit-burst", "1000")
+        .start()
+        .await?;
+    let cluster = plane.cluster().await?;
+    let service = "sealed-secrets-controller";
+    cluster
+        .stand_in(identity.namespace, service, controller.port())
+        .await?;
+    let run = Run {
+        program: SEALED_SECRETS.program("kubeseal")?,
+        plane,
+        cluster: &cluster,
+        namespace: cluster.namespace("modes").await?,
+        scratch: scratch.path(),
+    };
+    let (_status, served) = controller.get("/v1/cert.pem").await?;
+    eventually("our controller's certificate", async || {
+        let (went_well, fetched) = run.kubeseal(&["--fetch-cert"], "").await?;
+        let is_ours = went_well && fetched.trim() == served.trim();
+        Ok(Observation::when(is_ours, || fetched))
+    })
+    .await?;
+    for scope in SCOPES {
+        run.seal_and_raw(scope).await?;
+        run.merge_by_the_original(scope).await?;
+        run.validate_and_re_encrypt_by_the_original(scope).await?;
+    }
+    Ok(())
 }
 
 /// The real controller knows only the configuration of a pod, at a fixed path: a mount namespace of its
@@ -97,6 +143,7 @@ fn free_port() -> Result<u16, Failure> {
 
 /// What the cases share.
 struct Run<'a> {
+    program: PathBuf,
     plane: &'static ControlPlane,
     cluster: &'a Cluster,
     namespace: String,
@@ -104,9 +151,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs our kubeseal: whether it went well, and what it printed.
+    /// Runs kubeseal: whether it went well, and what it printed.
     async fn kubeseal(&self, arguments: &[&str], input: &str) -> Result<(bool, String), Failure> {
-        let outcome = Invocation::new(cache::own_program("kubeseal")?)
+        let outcome = Invocation::new(&self.program)
             .env("KUBECONFIG", self.plane.admin().path())
             .env("HOME", self.scratch)
             .directory(self.scratch)
@@ -222,6 +269,16 @@ impl Run<'_> {
         let printed = self.must(&["--re-encrypt"], &sealed).await?;
         let printed: Value = serde_json::from_str(&printed)?;
         assert_eq!(printed["kind"], "SealedSecret");
+        self.is_valid_elsewhere(scope, &name, &sealed).await
+    }
+
+    /// What is sealed cluster-wide is valid everywhere, and nothing else is.
+    async fn is_valid_elsewhere(
+        &self,
+        scope: &str,
+        name: &str,
+        sealed: &str,
+    ) -> Result<(), Failure> {
         let moved = sealed.replace(
             &format!("namespace: {}", self.namespace),
             "namespace: moved",
@@ -235,6 +292,37 @@ impl Run<'_> {
             );
         }
         Ok(())
+    }
+
+    /// The original writes the whole file anew, and has no commands for a single item.
+    async fn merge_by_the_original(&self, scope: &str) -> Result<(), Failure> {
+        let name = format!("merged-{scope}");
+        let arguments = ["--scope", scope, "-o", "yaml"];
+        let secret = self.secret(&name, &[("a", b"one"), ("b", b"two")]);
+        let sealed = self.must(&arguments, &secret).await?;
+        let path = self.file("merged.yaml");
+        std::fs::write(&path, sealed)?;
+        let more = self.secret(&name, &[("b", b"three"), ("c", b"four")]);
+        let merging = [&arguments[..], &["--merge-into", "merged.yaml"]].concat();
+        self.must(&merging, &more).await?;
+        let merged = std::fs::read_to_string(&path)?;
+        let items: [(&str, &[u8]); 3] = [("a", b"one"), ("b", b"three"), ("c", b"four")];
+        self.opens(&name, &merged, &items).await
+    }
+
+    async fn validate_and_re_encrypt_by_the_original(&self, scope: &str) -> Result<(), Failure> {
+        let name = format!("validated-{scope}");
+        let secret = self.secret(&name, &[("a", b"one")]);
+        let arguments = ["--scope", scope, "-o", "yaml"];
+        let sealed = self.must(&arguments, &secret).await?;
+        self.must(&["--validate"], &sealed).await?;
+        let again = self.must(&["--re-encrypt", "-o", "yaml"], &sealed).await?;
+        let lines = |text: &str| text.lines().filter(|line| line.contains("a: A")).count();
+        assert_eq!((lines(&sealed), lines(&again)), (1, 1), "{again}");
+        assert_ne!(again, sealed);
+        self.must(&["--validate"], &again).await?;
+        self.opens(&name, &again, &[("a", b"one")]).await?;
+        self.is_valid_elsewhere(scope, &name, &sealed).await
     }
 
     /// Opens with the backup that the README of the original describes.
