@@ -66,6 +66,22 @@ impl Fault {
         }
     }
 
+    /// A watch that begins and then tells that what it asked for is too old, as the Kubernetes API
+    /// does it when that is noticed late: an event of an otherwise good answer.
+    pub fn expired_in_the_stream() -> Self {
+        let status = serde_json::json!({
+            "kind": "Status", "apiVersion": "v1", "status": "Failure",
+            "message": "too old resource version", "reason": "Expired", "code": 410,
+        });
+        let event = serde_json::json!({"type": "ERROR", "object": status});
+        Self::Answer {
+            status: 200,
+            content_type: "application/json",
+            headers: Vec::new(),
+            body: format!("{event}\n"),
+        }
+    }
+
     /// An answer without a body.
     pub fn status(status: u16) -> Self {
         Self::Answer {
@@ -114,6 +130,16 @@ impl Faults {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
+    }
+
+    /// The operations whose faults still wait, with how many calls each. A fault that was never met
+    /// has shown nothing.
+    pub fn unmet(&self) -> Vec<(String, u32)> {
+        let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = rules.iter();
+        waiting
+            .map(|rule| (rule.operation.clone(), rule.left))
+            .collect()
     }
 
     /// The fault that a call meets now, which counts as met.
@@ -165,8 +191,10 @@ mod tests {
         faults.next("GetSecretValue", 2, Fault::Cut);
         assert!(faults.meet("DescribeSecret").is_none());
         assert!(faults.meet("GetSecretValue").is_some());
+        assert_eq!(faults.unmet(), [("GetSecretValue".to_owned(), 1)]);
         assert!(faults.meet("GetSecretValue").is_some());
         assert!(faults.meet("GetSecretValue").is_none());
+        assert!(faults.unmet().is_empty());
     }
 
     #[test]
