@@ -16,6 +16,13 @@ use crate::{Context, Namespaces, Stopped, redact};
 /// How often we look whether a lack is gone. A person who installs a CRD waits this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// In how many of the namespaces a kind is needed.
+#[derive(Debug, Clone, Copy)]
+enum Enough {
+    All,
+    One,
+}
+
 /// What stands between us and a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Lack {
@@ -24,7 +31,7 @@ enum Lack {
     NoAnswer(String),
 }
 
-/// Waits until `K` is served and may be listed in `namespaces`.
+/// Waits until `K` is served and may be listed in all of `namespaces`.
 ///
 /// Each different lack is said once, with what to do; so is the end of the waiting.
 ///
@@ -35,13 +42,39 @@ pub async fn served<K: Resource<DynamicType = ()>>(
     feature: &str,
     namespaces: &Namespaces,
 ) -> Result<(), Stopped> {
+    until::<K>(context, feature, namespaces, Enough::All).await
+}
+
+/// Waits until `K` is served and may be listed in one of `namespaces` at least. Of the others the
+/// caller takes care, each by [`served`].
+///
+/// # Errors
+/// [`Stopped`] when the shutdown came first.
+pub async fn served_somewhere<K: Resource<DynamicType = ()>>(
+    context: &Context,
+    feature: &str,
+    namespaces: &Namespaces,
+) -> Result<(), Stopped> {
+    until::<K>(context, feature, namespaces, Enough::One).await
+}
+
+/// Whether the right to list `K` in a namespace is missing: the namespace is not there, say, nor the
+/// role in it that would grant the right.
+pub async fn is_refused<K: Resource<DynamicType = ()>>(client: &Client, namespace: &str) -> bool {
+    let lack = lack_in::<K>(client, Some(namespace)).await;
+    matches!(lack, Some(Lack::Refused(_)))
+}
+
+async fn until<K: Resource<DynamicType = ()>>(
+    context: &Context,
+    feature: &str,
+    namespaces: &Namespaces,
+    enough: Enough,
+) -> Result<(), Stopped> {
     let mut said: Option<Lack> = None;
     loop {
-        let lack = context
-            .shutdown
-            .or(lack_of::<K>(&context.client, namespaces))
-            .await?;
-        match lack {
+        let lack = lack_of::<K>(&context.client, namespaces, enough);
+        match context.shutdown.or(lack).await? {
             None => {
                 if said.is_some() {
                     info!(feature, "starts: what was missing is there now");
@@ -82,18 +115,23 @@ fn warn_of<K: Resource<DynamicType = ()>>(feature: &str, lack: &Lack) {
 async fn lack_of<K: Resource<DynamicType = ()>>(
     client: &Client,
     namespaces: &Namespaces,
+    enough: Enough,
 ) -> Option<Lack> {
-    match namespaces {
-        Namespaces::All => lack_in::<K>(client, None).await,
-        Namespaces::Only(names) => {
-            for name in names {
-                if let Some(lack) = lack_in::<K>(client, Some(name)).await {
-                    return Some(lack);
-                }
+    let Namespaces::Only(names) = namespaces else {
+        return lack_in::<K>(client, None).await;
+    };
+    let mut first = None;
+    for name in names {
+        match (lack_in::<K>(client, Some(name)).await, enough) {
+            (Some(lack), Enough::All) => return Some(lack),
+            (Some(lack), Enough::One) => {
+                first.get_or_insert(lack);
             }
-            None
+            (None, Enough::One) => return None,
+            (None, Enough::All) => {}
         }
     }
+    first
 }
 
 async fn lack_in<K: Resource<DynamicType = ()>>(

@@ -141,7 +141,8 @@ impl Part {
 
     async fn unseal(&self, memory: &Arc<Memory>) {
         let namespaces = &self.settings.namespaces;
-        let served = presence::served::<SealedSecret>(&self.context, "unsealing", namespaces);
+        let served =
+            presence::served_somewhere::<SealedSecret>(&self.context, "unsealing", namespaces);
         if served.await.is_err() {
             return;
         }
@@ -221,7 +222,7 @@ impl Part {
         let measures = self.measures.clone();
         let delete_secrets = settings.delete_secrets;
         let held = Arc::clone(bodies);
-        let events = sealed_secrets(&self.context.client, &settings.namespaces, selector, bodies);
+        let events = sealed_secrets(&self.context, &settings.namespaces, selector, bodies);
         relisting::as_changes(events, store.clone())
             .reflect(writer)
             .inspect_ok(move |event| match event {
