@@ -39,7 +39,7 @@ use crate::{
     place::Place,
     plan::Rules,
     reconcile::{Habits, Unsealer},
-    watch::{Bodies, News, SecretIndex, Watched, sealed_secrets, watch_secrets},
+    watch::{Bodies, FEATURE, NOTICING, News, SecretIndex, Watched, sealed_secrets, watch_secrets},
 };
 
 /// The incumbent's source component of Events (`controller.go`, `NewController`).
@@ -141,8 +141,7 @@ impl Part {
 
     async fn unseal(&self, memory: &Arc<Memory>) {
         let namespaces = &self.settings.namespaces;
-        let served =
-            presence::served_somewhere::<SealedSecret>(&self.context, "unsealing", namespaces);
+        let served = presence::served_somewhere::<SealedSecret>(&self.context, FEATURE, namespaces);
         if served.await.is_err() {
             return;
         }
@@ -310,14 +309,13 @@ impl Waking<'_> {
             return;
         }
         let (context, namespaces) = (&part.context, &part.settings.namespaces);
-        let feature = "noticing edited and deleted Secrets";
-        if presence::served::<PartialObjectMeta<Secret>>(context, feature, namespaces)
+        if presence::served_somewhere::<PartialObjectMeta<Secret>>(context, NOTICING, namespaces)
             .await
             .is_err()
         {
             return;
         }
-        let news = watch_secrets(&context.client, namespaces, self.secrets);
+        let news = watch_secrets(context, namespaces, self.secrets);
         let mut news = std::pin::pin!(news);
         while let Ok(Some(news)) = context.shutdown.or(news.next()).await {
             match news {

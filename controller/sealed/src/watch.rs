@@ -4,10 +4,17 @@
 //! metadata and status, a Secret as a few words about it; a body is fetched when there is work, or held
 //! from its coming until its first look.
 
+mod allowed;
 mod bodies;
 mod merged;
 mod secrets;
 mod watched;
+
+/// What is off without SealedSecrets.
+pub(crate) const FEATURE: &str = "unsealing";
+
+/// What is off without a watch of Secrets.
+pub(crate) const NOTICING: &str = "noticing edited and deleted Secrets";
 
 pub(crate) use bodies::Bodies;
 pub(crate) use merged::sealed_secrets;

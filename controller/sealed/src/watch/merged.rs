@@ -6,8 +6,8 @@ use std::{
 };
 
 use crds::sealed_secret::SealedSecret;
-use futures::{Stream, StreamExt as _, future::ready, stream};
-use kit::{Context, Namespaces, presence};
+use futures::{Stream, StreamExt as _, stream};
+use kit::{Context, Namespaces};
 use kube::{
     Api, Client, ResourceExt as _,
     runtime::{
@@ -16,16 +16,13 @@ use kube::{
     },
 };
 
-use super::{Bodies, Watched};
+use super::{Bodies, FEATURE, Watched, allowed::until_allowed};
 
 /// A page of SealedSecrets is decoded as a whole, ciphertexts and all.
 const PAGE: u32 = 100;
 
 /// The SealedSecrets of these namespaces, pruned, as one stream of events that a store can follow.
 /// What is new of them is held in `bodies`.
-///
-/// A namespace that may not be looked at counts as empty until it may be, so that it does not keep
-/// the others waiting (`controller.go`, `NewController` goes on without it as well).
 pub(crate) fn sealed_secrets(
     context: &Context,
     namespaces: &Namespaces,
@@ -41,7 +38,8 @@ pub(crate) fn sealed_secrets(
         .map(|(index, api)| {
             let bodies = Arc::clone(bodies);
             let namespace = api.namespace().filter(|_| is_one_of_several);
-            let before = empty_while_refused(context, namespace);
+            let nothing = vec![Ok(Event::Init), Ok(Event::InitDone)];
+            let before = until_allowed::<SealedSecret, _>(context, FEATURE, namespace, nothing);
             let events = kube::runtime::watcher(api, config.clone());
             before
                 .chain(events)
@@ -65,34 +63,6 @@ pub(crate) fn sealed_secrets(
         ),
         Err(error) => stream::iter(vec![Err(error)]),
     })
-}
-
-/// Nothing where the namespace may be looked at; otherwise an empty listing, and then nothing until
-/// it may.
-fn empty_while_refused(
-    context: &Context,
-    namespace: Option<&str>,
-) -> impl Stream<Item = watcher::Result<Event<Watched>>> + Send + use<> {
-    let context = context.clone();
-    let namespace = namespace.map(str::to_owned);
-    let refused = async move {
-        let namespace = namespace?;
-        let is_refused = presence::is_refused::<SealedSecret>(&context.client, &namespace).await;
-        is_refused.then_some((context, namespace))
-    };
-    stream::once(refused)
-        .filter_map(ready)
-        .flat_map(|(context, namespace)| {
-            let waiting = async move {
-                let feature = format!("unsealing in the namespace {namespace}");
-                let only = Namespaces::Only(vec![namespace]);
-                // At the shutdown nobody asks for the events that would follow.
-                let _stopped = presence::served::<SealedSecret>(&context, &feature, &only).await;
-                None
-            };
-            stream::iter([Ok(Event::Init), Ok(Event::InitDone)])
-                .chain(stream::once(waiting).filter_map(ready))
-        })
 }
 
 fn apis(client: &Client, namespaces: &Namespaces) -> Vec<Api<Watched>> {

@@ -12,9 +12,9 @@ use std::{
 use crds::sealed_secret::MANAGED;
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Secret;
-use kit::{Namespaces, target::Written};
+use kit::{Context, Namespaces, target::Written};
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, ResourceExt as _,
     core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
@@ -22,6 +22,7 @@ use kube::{
     },
 };
 
+use super::{NOTICING, allowed::until_allowed};
 use crate::place::Place;
 
 type Meta = PartialObjectMeta<Secret>;
@@ -230,7 +231,7 @@ pub(crate) enum News {
 
 /// Keeps the index up to date. The stream tells where something changed, and errors as they come.
 pub(crate) fn watch_secrets<'a>(
-    client: &Client,
+    context: &Context,
     namespaces: &Namespaces,
     index: &'a SecretIndex,
 ) -> impl Stream<Item = watcher::Result<News>> + Send + use<'a> {
@@ -239,23 +240,30 @@ pub(crate) fn watch_secrets<'a>(
         Namespaces::Only(names) => names.iter().cloned().map(Some).collect(),
     };
     let mut unlisted = namespaces.len();
+    let is_one_of_several = unlisted > 1;
     let watches: Vec<_> = namespaces
         .into_iter()
         .map(|namespace| {
             let api: Api<Meta> = match &namespace {
-                None => Api::all(client.clone()),
-                Some(namespace) => Api::namespaced(client.clone(), namespace),
+                None => Api::all(context.client.clone()),
+                Some(namespace) => Api::namespaced(context.client.clone(), namespace),
             };
+            let one = namespace.as_deref().filter(|_| is_one_of_several);
+            let nothing = vec![Ok(Followed {
+                first_listing: true,
+                ..Followed::default()
+            })];
+            let before = until_allowed::<Secret, _>(context, NOTICING, one, nothing);
             let mut follow = Follow {
                 index,
                 namespace,
                 named: HashSet::new(),
                 listed: false,
             };
-            kube::runtime::watcher(api, Config::default().page_size(PAGE))
+            let events = kube::runtime::watcher(api, Config::default().page_size(PAGE))
                 .default_backoff()
-                .map(move |event| event.map(|event| follow.take(event)))
-                .boxed()
+                .map(move |event| event.map(|event| follow.take(event)));
+            before.chain(events).boxed()
         })
         .collect();
     stream::select_all(watches).flat_map(move |followed| {
@@ -269,7 +277,7 @@ pub(crate) fn watch_secrets<'a>(
                     .into_iter()
                     .map(|place| Ok(News::Changed(place)))
                     .collect();
-                unlisted -= usize::from(first_listing);
+                unlisted = unlisted.saturating_sub(usize::from(first_listing));
                 if first_listing && unlisted == 0 {
                     news.push(Ok(News::Listed));
                 }
