@@ -114,6 +114,51 @@ async fn t09_no_token_is_minted_for_who_may_write_external_secrets() -> Result<(
     Ok(())
 }
 
+/// Ours: whoever may write ExternalSecrets must not be able to publish a certificate of their own, nor
+/// to touch a key that is there.
+#[tokio::test]
+async fn no_external_secret_makes_or_changes_a_sealing_key() -> Result<(), Failure> {
+    const LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
+    let shared = shared().await?;
+    let stage = shared.stage().await?;
+    shared
+        .aws
+        .create_secret(&stage.remote("db"), "value")
+        .await?;
+    let mut key = objects::secret(&stage.namespace, "key", &[("tls.key", b"kept")]);
+    key["metadata"]["labels"] = json!({LABEL: "active"});
+    stage.cluster.create(&key).await?;
+    let labels = json!({LABEL: "active"});
+    for (name, target) in [
+        (
+            "labelled",
+            json!({"template": {"metadata": {"labels": labels}}}),
+        ),
+        (
+            "rendered",
+            json!({"template": {"templateFrom": [
+                {"target": "Labels", "literal": format!("{LABEL}: active")},
+            ]}}),
+        ),
+        ("merging", json!({"name": "key", "creationPolicy": "Merge"})),
+    ] {
+        let mut object = stage.one_value(name, "db", None);
+        object["spec"]["target"] = target;
+        stage.cluster.create(&object).await?;
+        stage.refused(&shared.controller, name, &[LABEL]).await?;
+        let made = stage
+            .cluster
+            .get(&Coordinates::secret(&stage.namespace, name))
+            .await?;
+        assert_eq!(made, None, "{name}");
+    }
+    let kept = stage.cluster.secret_data(&stage.namespace, "key").await?;
+    let kept = kept.unwrap_or_default();
+    assert_eq!(kept.get("tls.key").map(Vec::as_slice), Some(&b"kept"[..]));
+    assert_eq!(kept.len(), 1);
+    Ok(())
+}
+
 /// CVE-2020-8567: names in AWS and keys are names and keys, never paths.
 #[tokio::test]
 async fn t12_names_in_aws_never_become_paths() -> Result<(), Failure> {
