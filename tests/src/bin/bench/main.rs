@@ -8,6 +8,7 @@
 
 mod external;
 mod idle;
+mod process;
 mod seal;
 mod sealed;
 mod table;

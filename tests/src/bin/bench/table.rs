@@ -19,6 +19,18 @@ pub(crate) struct Quantity {
     pub(crate) unit: &'static str,
 }
 
+impl Quantity {
+    pub(crate) fn seconds(value: f64) -> Self {
+        Self { value, unit: "s" }
+    }
+
+    /// Of so many KiB.
+    pub(crate) fn mebibytes(kibibytes: u64) -> Self {
+        let value = u32::try_from(kibibytes).map_or(0.0, f64::from) / 1_024.0;
+        Self { value, unit: "MiB" }
+    }
+}
+
 impl Table {
     /// Adds a line, and shows it on standard error. `incumbent` is missing where there is nothing to compare with; the budget is the
     /// design's, in words.

@@ -9,9 +9,10 @@ use tests::{
 
 use super::{
     DISTINCT, FOREIGN, MANY, NEW,
-    stage::{LATER, Stage, at_rest, calls, calls_a_minute, peak, seconds},
+    stage::{LATER, Stage, calls, calls_a_minute},
 };
 use crate::idle::ALLOCATOR;
+use crate::process::{at_rest, peak};
 use crate::table::Quantity;
 
 const NAMESPACE: &str = "bench";
@@ -97,7 +98,7 @@ async fn all_new(stage: &Stage, aws: &Moto) -> Result<New, Failure> {
     let builder = builder(&stage.identity.kubeconfig, stage, aws)?;
     let mut controller = builder.start().await?;
     stage.delivered(NAMESPACE, NEW).await?;
-    let took = seconds(started.elapsed().as_secs_f64());
+    let took = Quantity::seconds(started.elapsed().as_secs_f64());
     looked(&controller, NEW).await?;
     let new = New {
         took,
@@ -121,7 +122,7 @@ async fn again(
     let started = Instant::now();
     let mut controller = builder.start().await?;
     looked(&controller, count).await?;
-    let took = seconds(started.elapsed().as_secs_f64());
+    let took = Quantity::seconds(started.elapsed().as_secs_f64());
     let memory = at_rest(controller.process()).await?;
     let restart = Restart {
         took,
@@ -176,8 +177,8 @@ pub(super) async fn steady(aws: &Moto) -> Result<Steady, Failure> {
     let latencies = latencies?;
     Ok(Steady {
         calls_a_minute: few,
-        slowest: seconds(latencies.last().copied().unwrap_or(f64::NAN)),
-        median: seconds(latencies.get(SAMPLES / 2).copied().unwrap_or(f64::NAN)),
+        slowest: Quantity::seconds(latencies.last().copied().unwrap_or(f64::NAN)),
+        median: Quantity::seconds(latencies.get(SAMPLES / 2).copied().unwrap_or(f64::NAN)),
         many_calls_a_minute: many?,
         memory: at_rest(controller.process()).await?,
     })

@@ -179,34 +179,6 @@ fn external_secret(namespace: &str, number: usize, interval: &str, secret: usize
     })
 }
 
-/// What the start needed is given back after a while; the least of many looks is what stays.
-pub(super) async fn at_rest(process: &tests::Process) -> Result<Quantity, Failure> {
-    let mut least = u64::MAX;
-    for _look in 0..16 {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        least = least.min(process.resident_kib()?);
-    }
-    Ok(mebibytes(least))
-}
-
-/// The most memory that a process ever had.
-pub(super) fn peak(process: u32) -> Result<Quantity, Failure> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
-    let number = number.ok_or_else(|| Failure::new("the controller has ended"))?;
-    Ok(mebibytes(number.trim().parse()?))
-}
-
-fn mebibytes(kibibytes: u64) -> Quantity {
-    let value = u32::try_from(kibibytes).map_or(0.0, f64::from) / 1_024.0;
-    Quantity { value, unit: "MiB" }
-}
-
-pub(super) fn seconds(value: f64) -> Quantity {
-    Quantity { value, unit: "s" }
-}
-
 /// How many calls of AWS there were until now.
 pub(super) fn calls(aws: &Moto) -> usize {
     aws.counts().values().sum()

@@ -8,8 +8,9 @@ use tests::{Failure, Moto, Process, ProcessBuilder, REGION, Scratch};
 use super::{
     DISTINCT, NEW,
     ours::New,
-    stage::{Stage, at_rest, calls, calls_a_minute, peak, seconds},
+    stage::{Stage, calls, calls_a_minute},
 };
+use crate::process::{at_rest, peak};
 use crate::table::Quantity;
 
 /// What makes it as fast as it gets.
@@ -30,7 +31,7 @@ pub(super) async fn fresh(program: &Path, aws: &Moto, flags: &[&str]) -> Result<
     let started = Instant::now();
     let process = start(program, &stage, aws, flags, &logs)?;
     delivered(&stage, &process).await?;
-    let took = seconds(started.elapsed().as_secs_f64());
+    let took = Quantity::seconds(started.elapsed().as_secs_f64());
     Ok(New {
         took,
         calls: calls(aws) - before,
