@@ -30,6 +30,7 @@ mod git_repository;
 mod git_server;
 mod invocation;
 mod kubeconfig;
+pub mod module_file;
 mod moto;
 pub mod objects;
 pub mod own_network;

@@ -163,6 +163,31 @@ fn every_value_of_the_chart_has_a_row_and_every_row_a_value() -> Result<(), Fail
     Ok(())
 }
 
+/// Helm says nothing of a value that a chart does not know: who upgrades would lose it in silence.
+#[tokio::test]
+async fn every_value_of_the_incumbents_chart_has_a_row() -> Result<(), Failure> {
+    let file = "helm/sealed-secrets/values.yaml";
+    let values = tests::module_file::of_sealed_secrets(file).await?;
+    let mut theirs = BTreeSet::new();
+    for document in &crds::yaml::documents(&values)? {
+        names(&document.value, "", &mut theirs);
+    }
+    assert!(theirs.len() > 100, "{theirs:?}");
+    let rows: Vec<String> = rows("helm-values")?
+        .iter()
+        .map(|row| text(row, "value"))
+        .collect();
+    theirs.retain(|value| {
+        let covers = |row: &String| value == row || value.starts_with(&format!("{row}."));
+        !rows.iter().any(covers)
+    });
+    assert!(
+        theirs.is_empty(),
+        "without a row in helm-values.json: {theirs:?}"
+    );
+    Ok(())
+}
+
 fn names(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     match value.as_object() {
         Some(fields) if !fields.is_empty() => {

@@ -222,21 +222,6 @@ pub(crate) fn as_date_prints_it(moment: SystemTime) -> Result<String, Failure> {
 
 /// The incumbent's own definition of SealedSecret, as its chart installs it.
 pub(crate) async fn incumbents_definition() -> Result<String, Failure> {
-    let module = tests::cache::repository().join("tests/tools/kubeseal");
-    let directory = tests::Invocation::new("go")
-        .args([
-            "list",
-            "-m",
-            "-f",
-            "{{.Dir}}",
-            "github.com/bitnami-labs/sealed-secrets",
-        ])
-        .envs_starting_with(&["GO", "HOME", "XDG_"])
-        .directory(&module)
-        .stdout()
-        .await?;
     let file = "helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml";
-    Ok(std::fs::read_to_string(
-        std::path::Path::new(directory.trim()).join(file),
-    )?)
+    tests::module_file::of_sealed_secrets(file).await
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use axum::http::Request;
-use crds::sealed_secret::{CLUSTER_WIDE, SEALED_WITH};
+use crds::sealed_secret::{CLUSTER_WIDE, NAMESPACE_WIDE, SEALED_WITH};
 use keys::{KeyPair, KeySize, Keyring, Label, Scope, Validity, decode_base64, encode_base64, seal};
 use kit::Metrics;
 use kube::core::ObjectMeta;
@@ -71,8 +71,11 @@ impl Stage {
                 "template": {"metadata": {"annotations": {}}, "data": {"t": "{{ .k }}"}},
             },
         });
-        if scope == Scope::ClusterWide {
-            file["metadata"]["annotations"][CLUSTER_WIDE] = "true".into();
+        let annotations = &mut file["metadata"]["annotations"];
+        match scope {
+            Scope::Strict => {}
+            Scope::NamespaceWide => annotations[NAMESPACE_WIDE] = "true".into(),
+            Scope::ClusterWide => annotations[CLUSTER_WIDE] = "true".into(),
         }
         for (pointer, value) in more.as_object().unwrap() {
             *file.pointer_mut(pointer).unwrap() = value.clone();
@@ -150,33 +153,42 @@ async fn verify_tells_what_opens_from_what_does_not_and_from_what_is_no_sealed_s
     }
 }
 
+/// CVE-2026-22728: what the template says about the scope is for the Secret, and no reason to seal for
+/// a wider one.
 #[tokio::test]
 async fn t01_rotate_keeps_the_scope_whatever_the_template_says() {
     let stage = stage(100);
-    let widening = json!({"/spec/template/metadata/annotations": {CLUSTER_WIDE: "true"}});
-    let file = stage.sealed(Scope::Strict, &widening);
-    let response = stage.send(ROTATE, file.to_string()).await;
-    assert_eq!(response.status(), StatusCode::OK);
-    let rotated: Value = serde_json::from_str(&text(response).await).unwrap();
-    assert_eq!(rotated["metadata"]["annotations"], json!({}));
-    assert_eq!(
-        rotated["spec"]["template"]["metadata"]["annotations"],
-        json!({})
-    );
-    let item = decode_base64(rotated["spec"]["encryptedData"]["k"].as_str().unwrap()).unwrap();
-    let current = stage.keyring.current().unwrap().fingerprint();
-    let strict = Label::new(Scope::Strict, "a", "x");
-    let opened = stage.keyring.open(&item, &strict, None).unwrap();
-    assert_eq!(
-        (opened.plaintext.expose(), opened.key),
-        (&b"hunter2"[..], current)
-    );
-    assert!(
-        stage
-            .keyring
-            .open(&item, &Label::new(Scope::ClusterWide, "", ""), None)
-            .is_err()
-    );
+    let wide = Label::new(Scope::ClusterWide, "", "");
+    let whole_namespace = Label::new(Scope::NamespaceWide, "a", "");
+    for (scope, widening, too_wide) in [
+        (Scope::Strict, CLUSTER_WIDE, vec![&wide, &whole_namespace]),
+        (Scope::Strict, NAMESPACE_WIDE, vec![&wide, &whole_namespace]),
+        (Scope::NamespaceWide, CLUSTER_WIDE, vec![&wide]),
+    ] {
+        let annotations = json!({"/spec/template/metadata/annotations": {widening: "true"}});
+        let file = stage.sealed(scope, &annotations);
+        let response = stage.send(ROTATE, file.to_string()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let rotated: Value = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(
+            rotated["metadata"]["annotations"],
+            file["metadata"]["annotations"]
+        );
+        let template = &rotated["spec"]["template"]["metadata"]["annotations"];
+        assert_eq!(template, &json!({}));
+        let item = rotated["spec"]["encryptedData"]["k"].as_str().unwrap();
+        let item = decode_base64(item).unwrap();
+        let label = Label::new(scope, "a", "x");
+        let opened = stage.keyring.open(&item, &label, None).unwrap();
+        let current = stage.keyring.current().unwrap().fingerprint();
+        assert_eq!(
+            (opened.plaintext.expose(), opened.key),
+            (&b"hunter2"[..], current)
+        );
+        for label in too_wide {
+            assert!(stage.keyring.open(&item, label, None).is_err());
+        }
+    }
 }
 
 #[tokio::test]
