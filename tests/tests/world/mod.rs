@@ -278,7 +278,28 @@ impl World {
             let at = Coordinates::new(api_version, kind, APPLICATION, name);
             self.cluster.condition(&at, condition, "True").await?;
         }
-        Ok(())
+        self.counted().await
+    }
+
+    /// Waits until the published keys tell what they hold, which may lag behind by some seconds.
+    async fn counted(&self) -> Result<(), Failure> {
+        let published = Coordinates::config_map("sealed-secrets", "sealed-secrets-certificates");
+        eventually("the published census", async || {
+            let map = self.cluster.must_get(&published).await?;
+            let index = map["data"]["keys.json"].as_str().unwrap_or_default();
+            let index: Value = serde_json::from_str(index)?;
+            let sealed = self
+                .cluster
+                .list("bitnami.com/v1alpha1", "SealedSecret", APPLICATION)
+                .await?;
+            let items = sealed
+                .iter()
+                .filter_map(|sealed| sealed["spec"]["encryptedData"].as_object())
+                .map(serde_json::Map::len);
+            let is_right = index["keys"][0]["items"] == json!(items.sum::<usize>());
+            Ok(Observation::when(is_right, || index.to_string()))
+        })
+        .await
     }
 }
 
