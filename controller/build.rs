@@ -1,5 +1,9 @@
 //! How the program is linked.
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is how cargo tells what is built for"
+)]
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
