@@ -7,6 +7,7 @@
 mod allowed;
 mod bodies;
 mod merged;
+mod news;
 mod secrets;
 mod watched;
 
@@ -18,7 +19,8 @@ pub(crate) const NOTICING: &str = "noticing edited and deleted Secrets";
 
 pub(crate) use bodies::Bodies;
 pub(crate) use merged::sealed_secrets;
+pub(crate) use news::{News, watch_secrets};
 #[cfg(test)]
 pub(crate) use secrets::Sighting;
-pub(crate) use secrets::{Look, News, SecretIndex, watch_secrets};
+pub(crate) use secrets::{Look, SecretIndex};
 pub(crate) use watched::{Watched, scope_of};
