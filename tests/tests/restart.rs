@@ -37,6 +37,40 @@ async fn a_workload_that_asks_is_rolled_out_when_its_secret_changes() -> Result<
     Ok(())
 }
 
+/// With exactly what `deploy/restart` grants.
+#[tokio::test]
+async fn its_own_rights_are_enough() -> Result<(), Failure> {
+    let plane = ControlPlane::start().await?;
+    let cluster = plane.cluster().await?;
+    for file in [
+        "base/namespace.yaml",
+        "base/account.yaml",
+        "base/role.yaml",
+        "restart/role.yaml",
+    ] {
+        let path = tests::cache::repository().join("deploy").join(file);
+        cluster.apply(&std::fs::read_to_string(path)?).await?;
+    }
+    let identity = plane
+        .kubeconfig_for_service_account("sealed-secrets", "sealed-secrets-controller")
+        .await?;
+    let namespace = cluster.namespace("restart").await?;
+    secret(&cluster, &namespace, "credentials", "first").await?;
+    let asks = json!({"signet.dev/restart": "true"});
+    deployment(&cluster, &namespace, "asks", asks).await?;
+    let controller = ControllerBuilder::new(&identity, "sealed-secrets")?.parts("restart");
+    let controller = controller.start().await?;
+    let first = digest(&cluster, &namespace, "asks", None).await?;
+    secret(&cluster, &namespace, "credentials", "second").await?;
+    digest(&cluster, &namespace, "asks", Some(&first)).await?;
+    cluster
+        .event(&named(&namespace, "asks"), "Restarted")
+        .await?;
+    let log = controller.log()?;
+    assert!(!log.contains("forbidden"), "{log}");
+    Ok(())
+}
+
 async fn stage() -> Result<(Cluster, String, Controller), Failure> {
     let plane = ControlPlane::shared().await?;
     let cluster = plane.cluster().await?;

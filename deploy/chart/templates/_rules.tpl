@@ -72,6 +72,13 @@
   verbs: [get, update]
 {{- end -}}
 
+{{/* Beside what `sealed` may do with Secrets and Events. */}}
+{{- define "signet.rules.restart" -}}
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [get, list, watch, patch]
+{{- end -}}
+
 {{/* A role and its binding: (dict "root" $ "name" "namespace" "rules"). Without a namespace they are
      for the whole cluster. */}}
 {{- define "signet.grant" -}}
