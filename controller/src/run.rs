@@ -71,6 +71,7 @@ pub(crate) async fn run(mut arguments: Arguments) -> Result<(), RunError> {
         namespace = context.namespace,
         "starts"
     );
+    context.metrics.register(kit::metrics::process::register);
     if arguments.parts.contains(Part::Delivery) {
         kit::exec::launch_through(Path::new(OURSELVES));
     }

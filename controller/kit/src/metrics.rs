@@ -1,5 +1,7 @@
 //! What the process counts, in the text form that Prometheus reads.
 
+pub mod process;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::{encoding::text::encode, registry::Registry};
