@@ -125,7 +125,12 @@ impl Memory {
                 return None;
             };
             for item in written.items.values() {
-                *census.entry(item.key.clone()).or_insert(0) += 1;
+                match census.get_mut(&item.key) {
+                    Some(count) => *count += 1,
+                    None => {
+                        census.insert(item.key.clone(), 1);
+                    }
+                }
             }
         }
         Some(census)

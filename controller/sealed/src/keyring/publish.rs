@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use document::{
@@ -17,12 +17,11 @@ use tracing::{info, warn};
 use super::{KeySet, Keys, State};
 use crate::{FIELD_MANAGER, memory::Memory, metrics::Measures};
 
-/// The census may lag behind by so much, and so long somebody's edit of the ConfigMap stands. A change
-/// of the keys is published at once.
-const EVERY: Duration = Duration::from_secs(10);
+/// The census may lag behind by so much. A change of the keys is published at once.
+const EVERY: Duration = Duration::from_secs(2);
 
-/// How soon to look again for a census that is not complete yet.
-const SOON: Duration = Duration::from_secs(1);
+/// So long somebody's edit of the ConfigMap stands.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Publishes the keys and the census until the shutdown. The leader does this.
 pub(crate) async fn publish(context: &Context, keys: &Keys, memory: &Memory, measures: &Measures) {
@@ -30,33 +29,41 @@ pub(crate) async fn publish(context: &Context, keys: &Keys, memory: &Memory, mea
     let mut changes = keys.changes();
     let mut told = None;
     let mut warned_of = Vec::new();
-    let mut wait = EVERY;
+    let mut written: Option<(PublishedKeys, Instant)> = None;
     loop {
         let set = changes.borrow_and_update().clone();
         if set.is_loaded() {
-            let census = memory.census();
-            let published = published(&set, census.as_ref());
-            measures.census(published.keys.iter().filter_map(|key| {
-                let items = key.items?;
-                Some((key.fingerprint.clone(), word(key.state), items))
-            }));
-            wait = if census.is_some() { EVERY } else { SOON };
-            warn_of_retired(&published, &mut warned_of);
-            match write(&api, &context.namespace, &set, &published).await {
-                Ok(()) => told = None,
-                Err(error) => tell(&mut told, &error),
+            let published = published(&set, memory.census().as_ref());
+            let stands = written.as_ref().is_some_and(|(before, looked)| {
+                *before == published && looked.elapsed() < LOOK_EVERY
+            });
+            if !stands {
+                show(measures, &published);
+                warn_of_retired(&published, &mut warned_of);
+                match write(&api, &context.namespace, &set, &published).await {
+                    Ok(()) => told = None,
+                    Err(error) => tell(&mut told, &error),
+                }
+                written = Some((published, Instant::now()));
             }
         }
         let woken = async {
             tokio::select! {
                 _ = changes.changed() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(EVERY) => {}
             }
         };
         if context.shutdown.or(woken).await.is_err() {
             return;
         }
     }
+}
+
+fn show(measures: &Measures, published: &PublishedKeys) {
+    measures.census(published.keys.iter().filter_map(|key| {
+        let items = key.items?;
+        Some((key.fingerprint.clone(), word(key.state), items))
+    }));
 }
 
 /// What is published about the keys.
