@@ -27,8 +27,22 @@ pub fn as_changes<K>(
 where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {
+    as_changes_in(None, events, store)
+}
+
+/// The same where several watches, each of one namespace, fill one store: what a listing of
+/// `namespace` does not name has gone from there alone. `None` is the watch of all of them.
+pub fn as_changes_in<K>(
+    namespace: Option<String>,
+    events: impl Stream<Item = Result<Event<K>>> + Send,
+    store: Store<K>,
+) -> impl Stream<Item = Result<Event<K>>> + Send
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
     let mut listing = Listing {
         store,
+        namespace,
         is_first: true,
         named: HashSet::new(),
     };
@@ -43,6 +57,7 @@ where
 
 struct Listing<K: Resource<DynamicType = ()> + 'static> {
     store: Store<K>,
+    namespace: Option<String>,
     is_first: bool,
     /// What a later listing has named so far.
     named: HashSet<ObjectRef<K>>,
@@ -74,9 +89,12 @@ where
 
     fn gone(&mut self) -> Vec<Event<K>> {
         let named = std::mem::take(&mut self.named);
+        let is_listed =
+            |object: &K| self.namespace.is_none() || object.meta().namespace == self.namespace;
         let known = self.store.state();
         known
             .into_iter()
+            .filter(|object| is_listed(object.as_ref()))
             .filter(|object| !named.contains(&ObjectRef::from_obj(object.as_ref())))
             .map(|object| Event::Delete(object.as_ref().clone()))
             .collect()
@@ -187,6 +205,44 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["y", "z"]);
+    }
+
+    #[test]
+    fn a_relisting_of_one_namespace_deletes_only_what_that_namespace_has_lost() {
+        let (store, mut writer) = reflector::store();
+        for namespace in ["a", "b"] {
+            for name in ["x", "y"] {
+                let mut object = object(name, "1");
+                object.metadata.namespace = Some(namespace.into());
+                writer.apply_watcher_event(&Event::Apply(object));
+            }
+        }
+        let mut listing = Listing {
+            store,
+            namespace: Some("a".into()),
+            is_first: false,
+            named: HashSet::new(),
+        };
+        let mut told = |event| -> Vec<_> {
+            let told = listing.step(event).into_iter();
+            told.map(|event| format!("{event} {:?}", namespace_of(&event)))
+                .collect()
+        };
+        assert!(told(Event::Init).is_empty());
+        assert_eq!(
+            told(Event::InitApply(object("y", "2"))),
+            ["Apply(y) Some(\"a\")"]
+        );
+        assert_eq!(told(Event::InitDone), ["Delete(x) Some(\"a\")"]);
+    }
+
+    fn namespace_of(event: &Event<ConfigMap>) -> Option<&str> {
+        match event {
+            Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
+                object.metadata.namespace.as_deref()
+            }
+            Event::Init | Event::InitDone => None,
+        }
     }
 
     #[tokio::test]

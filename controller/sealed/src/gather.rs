@@ -151,8 +151,8 @@ fn kept(sources: &Sources<'_>, texts: &BTreeMap<String, String>) -> BTreeMap<Str
     };
     let data = live.data.iter().flatten();
     data.filter(|(name, value)| {
-        let mark = sources.memory.mark(name, &value.0);
-        texts.contains_key(*name) && known.marks.get(*name) == Some(&mark)
+        let is_as_written = |mark: &u64| *mark == sources.memory.mark(name, &value.0);
+        texts.contains_key(*name) && known.marks.get(*name).is_some_and(is_as_written)
     })
     .map(|(name, value)| (name.clone(), SecretBytes::new(value.0.clone())))
     .collect()

@@ -12,7 +12,7 @@ use kit::{
     events::Recorder,
     presence,
     reconcile::{self, Settings as Running},
-    redact, relisting,
+    redact,
 };
 use kube::{
     core::PartialObjectMeta,
@@ -221,8 +221,8 @@ impl Part {
         let measures = self.measures.clone();
         let delete_secrets = settings.delete_secrets;
         let held = Arc::clone(bodies);
-        let events = sealed_secrets(&self.context, &settings.namespaces, selector, bodies);
-        relisting::as_changes(events, store.clone())
+        let namespaces = &settings.namespaces;
+        sealed_secrets(&self.context, namespaces, selector, bodies, &store)
             .reflect(writer)
             .inspect_ok(move |event| match event {
                 Event::Delete(watched) => {
