@@ -179,6 +179,18 @@ impl Controller {
         Ok(upstream::get(&url, "/metrics").await?.1)
     }
 
+    /// Of how many SealedSecrets it says that they are in order.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn in_order(&self) -> Result<usize, Failure> {
+        let metrics = self.metrics().await?;
+        let conditions = metrics
+            .lines()
+            .filter(|line| line.starts_with("sealed_secrets_controller_condition_info{"));
+        Ok(conditions.filter(|line| line.ends_with("} 1")).count())
+    }
+
     /// The process, for its log, memory and id.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

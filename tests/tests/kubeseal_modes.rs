@@ -1,13 +1,12 @@
 //! Our kubeseal against the real sealed-secrets controller, and the real kubeseal against ours, in every
 //! mode and scope.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tests::{
-    Cluster, ControlPlane, ControllerBuilder, Failure, Invocation, Kubeconfig, Observation,
-    Process, ProcessBuilder, Scratch,
+    Cluster, ControlPlane, ControllerBuilder, Failure, Invocation, Observation, RealController,
+    Scratch,
     cache::{self, SEALED_SECRETS},
     eventually, objects, own_network, rights,
 };
@@ -24,12 +23,15 @@ fn our_kubeseal_and_the_real_controller_in_every_mode_and_scope() -> Result<(), 
 async fn every_mode_and_scope() -> Result<(), Failure> {
     let plane = ControlPlane::shared().await?;
     let identity = rights::sealed_secrets(plane).await?;
-    let scratch = Scratch::new("real-controller")?;
-    let port = free_port()?;
-    let mut controller = real_controller(&identity.kubeconfig, port, scratch.path())?;
+    let scratch = Scratch::new("our-kubeseal")?;
+    let mut controller = RealController::start(&identity, &["--key-size=2048"])?;
     let cluster = plane.cluster().await?;
     cluster
-        .stand_in(identity.namespace, "sealed-secrets-controller", port)
+        .stand_in(
+            identity.namespace,
+            "sealed-secrets-controller",
+            controller.port(),
+        )
         .await?;
     let run = Run {
         program: cache::own_program("kubeseal")?,
@@ -39,7 +41,7 @@ async fn every_mode_and_scope() -> Result<(), Failure> {
         scratch: scratch.path(),
     };
     eventually("the real controller's certificate", async || {
-        controller.must_run()?;
+        controller.process().must_run()?;
         let outcome = run.kubeseal(&["--fetch-cert"], "").await?;
         Ok(Observation::when(outcome.0, || outcome.1))
     })
@@ -50,7 +52,7 @@ async fn every_mode_and_scope() -> Result<(), Failure> {
         run.validate_and_re_encrypt(scope).await?;
         run.recover(scope, identity.namespace).await?;
     }
-    controller.must_run()
+    controller.process().must_run()
 }
 
 #[test]
@@ -96,49 +98,6 @@ async fn every_mode_and_scope_of_the_original() -> Result<(), Failure> {
         run.validate_and_re_encrypt_by_the_original(scope).await?;
     }
     Ok(())
-}
-
-/// The real controller knows only the configuration of a pod, at a fixed path: a mount namespace of its
-/// own gives it that.
-fn real_controller(identity: &Kubeconfig, port: u16, directory: &Path) -> Result<Process, Failure> {
-    const SET_UP: &str = "mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io && \
-                          mkdir -p /var/run && { [ /var/run -ef /run ] || mount --bind /run /var/run; } && \
-                          cp -r \"$0\" /run/secrets/kubernetes.io/serviceaccount && exec \"$@\"";
-    let account = directory.join("account");
-    std::fs::create_dir_all(&account)?;
-    std::fs::write(account.join("token"), identity.token().unwrap_or_default())?;
-    std::fs::write(account.join("namespace"), "kube-system")?;
-    let authority = identity
-        .certificate_authority()
-        .ok_or_else(|| Failure::new("the kubeconfig names no authority"))?;
-    std::fs::copy(authority, account.join("ca.crt"))?;
-    let server: http::Uri = identity.server().parse()?;
-    ProcessBuilder::new("real-controller", &unshare()?)
-        .args(["--mount", "--propagation", "private", "--"])
-        .args(["/bin/sh", "-c", SET_UP])
-        .arg(&account)
-        .arg(SEALED_SECRETS.program("controller")?)
-        .flag("listen-addr", format!("0.0.0.0:{port}"))
-        .flag("listen-metrics-addr", format!("127.0.0.1:{}", free_port()?))
-        .flag("key-size", "2048")
-        .env("KUBERNETES_SERVICE_HOST", server.host().unwrap_or_default())
-        .env(
-            "KUBERNETES_SERVICE_PORT",
-            server.port_u16().unwrap_or(443).to_string(),
-        )
-        .start(directory)
-}
-
-fn unshare() -> Result<PathBuf, Failure> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|directory| directory.join("unshare"))
-        .find(|program| program.is_file())
-        .ok_or_else(|| Failure::new("unshare is not in the PATH: install util-linux"))
-}
-
-fn free_port() -> Result<u16, Failure> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// What the cases share.

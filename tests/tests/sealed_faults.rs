@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keys::{KeyPair, PublicKey};
-use tests::{ApiProxy, Controller, ControllerBuilder, Failure, Fault, Observation, eventually};
+use tests::{ApiProxy, ControllerBuilder, Failure, Fault, Observation, eventually};
 
-use sealing::{Stage, pair, served};
+use sealing::{Stage, in_order, pair, served};
 
 /// How many SealedSecrets are worked on at the same time.
 const OBJECTS: usize = if cfg!(feature = "soak") { 25 } else { 4 };
@@ -26,13 +26,7 @@ struct World {
 impl World {
     async fn set() -> Result<Self, Failure> {
         let stage = Stage::set().await?;
-        let admin = stage.plane.admin();
-        let proxy = ApiProxy::start(admin).await?;
-        let kubeconfig = proxy.kubeconfig(admin, stage.plane.file("faults.kubeconfig"))?;
-        let builder = ControllerBuilder::new(&kubeconfig, &stage.namespace)?
-            .parts("sealed")
-            .flag("all-namespaces", "false")
-            .flag("key-size", "2048");
+        let (proxy, builder) = stage.behind_a_proxy().await?;
         Ok(Self {
             stage,
             proxy,
@@ -319,18 +313,4 @@ async fn change(world: &World, key: &PublicKey, number: usize) -> Result<(), Fai
         stage.cluster.delete(&stage.secret(&name)).await?;
     }
     Ok(())
-}
-
-/// Waits until the controller itself says of every SealedSecret that it is in order.
-async fn in_order(controller: &Controller, count: usize) -> Result<(), Failure> {
-    eventually("every condition in order", async || {
-        let metrics = controller.metrics().await?;
-        let good = metrics
-            .lines()
-            .filter(|line| line.starts_with("sealed_secrets_controller_condition_info{"))
-            .filter(|line| line.ends_with("} 1"))
-            .count();
-        Ok(Observation::when(good == count, || good.to_string()))
-    })
-    .await
 }

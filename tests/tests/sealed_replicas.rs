@@ -11,7 +11,7 @@ use tests::{
     ApiProxy, ControlPlane, Controller, ControllerBuilder, Failure, Observation, eventually, rights,
 };
 
-use sealing::{Stage, pair, served};
+use sealing::{Stage, in_order, pair, served};
 
 const OBJECTS: usize = 12;
 
@@ -34,13 +34,13 @@ impl Pair {
     async fn set() -> Result<Self, Failure> {
         let stage = Stage::set().await?;
         stage.add_key("key", &pair(1)?, Some("active")).await?;
-        let (first, leading) = behind_a_proxy(&stage).await?;
+        let (first, leading) = stage.behind_a_proxy().await?;
         let leader = leading.start().await?;
         let key = served(&leader).await?;
         stage
             .deliver(key.public_key(), "first", &[("a", "1")])
             .await?;
-        let (second, standing_by) = behind_a_proxy(&stage).await?;
+        let (second, standing_by) = stage.behind_a_proxy().await?;
         let standby = standing_by.start().await?;
         // It serves from the first moment, and does nothing else.
         stage.serves(&standby, key.public_key()).await?;
@@ -87,19 +87,6 @@ impl Pair {
         .await?;
         Ok(since.elapsed())
     }
-
-    /// Waits until the second knows of every SealedSecret that it is in order.
-    async fn in_order(&self) -> Result<(), Failure> {
-        eventually("every condition in order", async || {
-            let metrics = self.standby.metrics().await?;
-            let conditions = metrics
-                .lines()
-                .filter(|line| line.starts_with("sealed_secrets_controller_condition_info{"));
-            let good = conditions.filter(|line| line.ends_with("} 1")).count();
-            Ok(Observation::when(good == OBJECTS + 1, || good.to_string()))
-        })
-        .await
-    }
 }
 
 /// How often a Secret was made or replaced through these.
@@ -107,17 +94,6 @@ fn written(proxies: &[ApiProxy]) -> usize {
     let changes = proxies.iter().flat_map(ApiProxy::changes);
     let secrets = changes.filter(|write| write.resource == "secrets" && write.status < 300);
     secrets.count()
-}
-
-async fn behind_a_proxy(stage: &Stage) -> Result<(ApiProxy, ControllerBuilder), Failure> {
-    let admin = stage.plane.admin();
-    let proxy = ApiProxy::start(admin).await?;
-    let kubeconfig = proxy.kubeconfig(admin, stage.plane.file("replica.kubeconfig"))?;
-    let builder = ControllerBuilder::new(&kubeconfig, &stage.namespace)?
-        .parts("sealed")
-        .flag("all-namespaces", "false")
-        .flag("key-size", "2048");
-    Ok((proxy, builder))
 }
 
 fn name(number: usize) -> String {
@@ -140,7 +116,7 @@ async fn a_standby_follows_a_killed_leader_and_writes_nothing_twice() -> Result<
     let took = pair.finished(killed).await?;
     assert!(took < AFTER_A_KILL, "{took:?}");
     // Long enough to see what the second would do of its own.
-    pair.in_order().await?;
+    in_order(&pair.standby, OBJECTS + 1).await?;
     let after = pair.secrets().await?;
     for (name, version) in &before {
         assert_eq!(after.get(name), Some(version), "{name} was written again");

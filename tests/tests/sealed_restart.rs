@@ -27,12 +27,7 @@ struct Watched {
 impl Watched {
     async fn set(plane: &'static ControlPlane) -> Result<Self, Failure> {
         let stage = Stage::on(plane).await?;
-        let proxy = ApiProxy::start(plane.admin()).await?;
-        let kubeconfig = proxy.kubeconfig(plane.admin(), plane.file("proxied.kubeconfig"))?;
-        let builder = ControllerBuilder::new(&kubeconfig, &stage.namespace)?
-            .parts("sealed")
-            .flag("all-namespaces", "false")
-            .flag("key-size", "2048");
+        let (proxy, builder) = stage.behind_a_proxy().await?;
         Ok(Self {
             stage,
             proxy,

@@ -67,12 +67,7 @@ async fn take_over_and_give_back(plane: &ControlPlane) -> Result<(), Failure> {
         .flag("key-size", "2048");
     let mut ours = builder.start().await?;
     eventually("our look at everything", async || {
-        let metrics = ours.metrics().await?;
-        let seen = metrics
-            .lines()
-            .filter(|line| line.starts_with("sealed_secrets_controller_condition_info{"))
-            .filter(|line| line.ends_with("} 1"))
-            .count();
+        let seen = ours.in_order().await?;
         Ok(Observation::when(seen == OBJECTS, || seen.to_string()))
     })
     .await?;

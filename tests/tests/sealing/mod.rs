@@ -9,8 +9,8 @@ use k8s_openapi::jiff;
 use keys::{Certificate, KeyPair, KeySize, Label, PublicKey, Scope, Validity, encode_base64, seal};
 use serde_json::{Value, json};
 use tests::{
-    Cluster, ControlPlane, Controller, ControllerBuilder, Coordinates, Failure, Observation,
-    eventually,
+    ApiProxy, Cluster, ControlPlane, Controller, ControllerBuilder, Coordinates, Failure,
+    Kubeconfig, Observation, eventually,
 };
 
 /// The label of key Secrets.
@@ -40,10 +40,22 @@ impl Stage {
 
     /// A controller for this namespace alone, with keys that are quickly made.
     pub(crate) fn builder(&self) -> Result<ControllerBuilder, Failure> {
-        Ok(ControllerBuilder::new(self.plane.admin(), &self.namespace)?
+        self.builder_as(self.plane.admin())
+    }
+
+    fn builder_as(&self, identity: &Kubeconfig) -> Result<ControllerBuilder, Failure> {
+        Ok(ControllerBuilder::new(identity, &self.namespace)?
             .parts("sealed")
             .flag("all-namespaces", "false")
             .flag("key-size", "2048"))
+    }
+
+    /// The same with a proxy of its own on the way to the API server.
+    pub(crate) async fn behind_a_proxy(&self) -> Result<(ApiProxy, ControllerBuilder), Failure> {
+        let admin = self.plane.admin();
+        let proxy = ApiProxy::start(admin).await?;
+        let kubeconfig = proxy.kubeconfig(admin, self.plane.file("proxied.kubeconfig"))?;
+        Ok((proxy, self.builder_as(&kubeconfig)?))
     }
 
     pub(crate) async fn start(&self) -> Result<Controller, Failure> {
@@ -176,6 +188,15 @@ impl Stage {
         })
         .await
     }
+}
+
+/// Waits until the controller itself says of every SealedSecret that it is in order.
+pub(crate) async fn in_order(controller: &Controller, count: usize) -> Result<(), Failure> {
+    eventually("every condition in order", async || {
+        let good = controller.in_order().await?;
+        Ok(Observation::when(good == count, || good.to_string()))
+    })
+    .await
 }
 
 /// The certificate that a controller serves.

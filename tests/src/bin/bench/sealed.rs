@@ -247,11 +247,7 @@ async fn ours(objects: usize) -> Result<Measured, Failure> {
 /// Waits until our controller knows of every SealedSecret that it is in order.
 async fn looked(controller: &Controller, objects: usize) -> Result<(), Failure> {
     eventually_within(LIMIT, "our look at everything", async || {
-        let metrics = controller.metrics().await?;
-        let lines = metrics
-            .lines()
-            .filter(|line| line.starts_with("sealed_secrets_controller_condition_info{"));
-        let count = lines.filter(|line| line.ends_with("} 1")).count();
+        let count = controller.in_order().await?;
         Ok(Observation::when(count == objects, || count.to_string()))
     })
     .await
